@@ -1,0 +1,13 @@
+// Package files reads, follows and replaces the files that the rest of contour
+// is configured by.
+//
+// It exists because a set of files is more than its members: a certificate and
+// its key belong together, and so do the resources of one folder. [Read] and
+// [ReadDir] return a set as it stood at one moment, also where Kubernetes swaps
+// the ..data symbolic link of a mounted Secret or ConfigMap under them.
+// [Follower] says when a set may have changed, and [WriteAtomic] replaces a file
+// so that no reader ever sees half of it.
+//
+// The package knows nothing of what the files hold, and never puts content in an
+// error.
+package files
