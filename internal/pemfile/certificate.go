@@ -1,0 +1,31 @@
+package pemfile
+
+import "crypto/x509"
+
+const typeCertificate = "CERTIFICATE"
+
+// Certificates returns every certificate in data, in the file's order: a leaf
+// with its intermediates, or a trust bundle. Blocks of other types are passed
+// over, so that a file that holds a chain and its key serves for both. Each
+// error is an [*Error].
+func Certificates(data []byte) ([]*x509.Certificate, error) {
+	found, err := blocks(data)
+	if err != nil {
+		return nil, err
+	}
+	var certs []*x509.Certificate
+	for _, b := range found {
+		if b.Type != typeCertificate {
+			continue
+		}
+		cert, err := x509.ParseCertificate(b.Bytes)
+		if err != nil {
+			return nil, &Error{Kind: BadCertificate, Block: b.number}
+		}
+		certs = append(certs, cert)
+	}
+	if len(certs) == 0 {
+		return nil, &Error{Kind: NoCertificate, detail: kinds(found)}
+	}
+	return certs, nil
+}

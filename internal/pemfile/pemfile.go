@@ -1,0 +1,94 @@
+// Package pemfile reads PEM (RFC 7468) strictly: certificate chains, trust
+// bundles and private keys, and whether a key fits a certificate.
+//
+// The standard library is lenient where a server should not be: one good
+// certificate of many makes a bundle succeed, and a block with a broken line is
+// passed over in silence. Here the block that does not parse is named. No error
+// of this package holds anything of a private key, nor wraps an error that
+// could.
+package pemfile
+
+import (
+	"bytes"
+	"encoding/pem"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// block is one PEM block with its place in the file, counted from 1.
+type block struct {
+	*pem.Block
+	number int
+}
+
+var beginMark = []byte("-----BEGIN ")
+
+// blocks splits data into its PEM blocks. Text between blocks is allowed, as RFC
+// 7468 section 2 has it; a block that begins and does not decode is an error.
+func blocks(data []byte) ([]block, error) {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, &Error{Kind: Empty}
+	}
+	var found []block
+	for rest := data; ; {
+		decoded, after := pem.Decode(rest)
+		// pem.Decode skips what it can't decode, so count what it went over.
+		begun := begins(rest[:len(rest)-len(after)])
+		if decoded == nil {
+			begun = begins(rest)
+		}
+		switch {
+		case decoded == nil && begun == 0:
+			if len(found) == 0 {
+				return nil, &Error{Kind: NotPEM, detail: encodingHint(data)}
+			}
+			return found, nil
+		case decoded == nil || begun > 1:
+			return nil, &Error{Kind: BrokenBlock, Block: len(found) + 1}
+		}
+		found = append(found, block{Block: decoded, number: len(found) + 1})
+		rest = after
+	}
+}
+
+// begins counts the lines of data that begin a block.
+func begins(data []byte) int {
+	n := bytes.Count(data, append([]byte("\n"), beginMark...))
+	if bytes.HasPrefix(data, beginMark) {
+		n++
+	}
+	return n
+}
+
+// encodingHint names what a file that is not PEM looks like, when it is one of
+// the usual mistakes.
+func encodingHint(data []byte) string {
+	switch {
+	case data[0] == 0x30: // an ASN.1 SEQUENCE, with which both formats begin
+		return "it looks like DER or PKCS #12; convert it with openssl"
+	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
+		return "it looks like UTF-16; save it as plain text"
+	}
+	return ""
+}
+
+// kinds names the block types in a file for an error. Only types that are known
+// are named: the text after BEGIN is the file's, and could be anything.
+func kinds(found []block) string {
+	known := []string{
+		typeCertificate, typePKCS8, typePKCS1, typeSEC1, typeEncrypted,
+		"EC PARAMETERS", "PUBLIC KEY", "CERTIFICATE REQUEST", "X509 CRL", "TRUSTED CERTIFICATE",
+	}
+	var names []string
+	for _, b := range found {
+		name := "a block of another type"
+		if slices.Contains(known, b.Type) {
+			name = b.Type
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return fmt.Sprintf("found only %s", strings.Join(names, ", "))
+}
