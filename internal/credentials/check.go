@@ -1,0 +1,127 @@
+package credentials
+
+import (
+	"bytes"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+)
+
+// Role is the side of the channel that a certificate is for.
+type Role int
+
+// The two sides.
+const (
+	// Server is contour's side.
+	Server Role = iota
+	// Client is Envoy's side.
+	Client
+)
+
+// String is the extended key usage that the role needs, as openssl spells it.
+func (r Role) String() string {
+	if r == Client {
+		return "clientAuth"
+	}
+	return "serverAuth"
+}
+
+func (r Role) usage() x509.ExtKeyUsage {
+	if r == Client {
+		return x509.ExtKeyUsageClientAuth
+	}
+	return x509.ExtKeyUsageServerAuth
+}
+
+// authorities returns the certificates of bundle that may sign others. Only they
+// become trusted roots: Go's verifier would take any other certificate in the
+// pool as proof of itself.
+func authorities(bundle []*x509.Certificate) ([]*x509.Certificate, error) {
+	var roots []*x509.Certificate
+	for _, cert := range bundle {
+		if isAuthority(cert) {
+			roots = append(roots, cert)
+		}
+	}
+	if len(roots) == 0 {
+		return nil, errors.New("holds no CA certificate (basic constraints CA:TRUE, RFC 5280 section 4.2.1.9); give the certificate of the CA, not one that it issued")
+	}
+	return roots, nil
+}
+
+// isAuthority follows RFC 5280; a certificate of X.509 version 1 has no
+// extension to say it in, and is a CA when it is its own issuer.
+func isAuthority(cert *x509.Certificate) bool {
+	if cert.Version < 3 {
+		return bytes.Equal(cert.RawIssuer, cert.RawSubject)
+	}
+	return cert.BasicConstraintsValid && cert.IsCA
+}
+
+// checkLeaf refuses what every peer would refuse.
+func checkLeaf(leaf *x509.Certificate, role Role, now time.Time) error {
+	switch {
+	case now.After(leaf.NotAfter):
+		return fmt.Errorf("the certificate expired at %s; issue a new one", stamp(leaf.NotAfter))
+	case now.Before(leaf.NotBefore):
+		return fmt.Errorf("the certificate is not valid before %s, and it is %s; check this machine's clock, or issue it anew",
+			stamp(leaf.NotBefore), stamp(now))
+	case !permits(leaf, role.usage()):
+		return fmt.Errorf("the certificate may not be used for %s (extended key usage, RFC 5280 section 4.2.1.12); issue one with extendedKeyUsage=%s", role, role)
+	case leaf.KeyUsage != 0 && leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0:
+		// BoringSSL, and so Envoy, holds a peer to this in TLS 1.3.
+		return errors.New("the certificate may not be used for digital signatures, which TLS 1.3 needs (key usage, RFC 5280 section 4.2.1.3); issue one with keyUsage=digitalSignature")
+	}
+	return nil
+}
+
+// permits follows RFC 5280: without the extension every use is permitted.
+func permits(cert *x509.Certificate, usage x509.ExtKeyUsage) bool {
+	return len(cert.ExtKeyUsage) == 0 && len(cert.UnknownExtKeyUsage) == 0 ||
+		slices.Contains(cert.ExtKeyUsage, usage) || slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageAny)
+}
+
+// warn logs what a peer may refuse or what weakens the channel, and yet can be
+// meant.
+func warn(set FileSet, m *Material, bundle []*x509.Certificate, role Role, now time.Time, log *slog.Logger) {
+	if info, err := os.Stat(set.Key.Path); err == nil && info.Mode().Perm()&0o004 != 0 {
+		log.Warn("the private key can be read by every user of this machine; take that right away",
+			"setting", set.Key.Setting, "file", set.Key.Path, "mode", info.Mode().Perm().String())
+	}
+	if n := len(bundle) - len(m.roots); n > 0 {
+		log.Warn("the CA bundle holds certificates that are no CA; they are not trusted",
+			"setting", set.CA.Setting, "file", set.CA.Path, "count", n)
+	}
+	for _, root := range m.roots {
+		if now.After(root.NotAfter) {
+			log.Warn("a CA certificate of the bundle has expired",
+				"setting", set.CA.Setting, "file", set.CA.Path, "subject", root.Subject.String(), "not_after", stamp(root.NotAfter))
+		}
+	}
+	if err := verifyOwn(m, role, now); err != nil {
+		log.Warn("the CA bundle does not verify our own certificate; a peer with the same bundle will refuse it",
+			"setting", set.Cert.Setting, "file", set.Cert.Path, "bundle", set.CA.Path, "reason", err)
+	}
+	if leaf := m.chain[0]; role == Server && len(leaf.DNSNames) == 0 {
+		log.Warn("the certificate has no DNS name; an Envoy that was told to demand one (contour bootstrap --xds-server-name) will refuse it",
+			"setting", set.Cert.Setting, "file", set.Cert.Path)
+	}
+}
+
+func verifyOwn(m *Material, role Role, now time.Time) error {
+	intermediates := x509.NewCertPool()
+	for _, c := range m.chain[1:] {
+		intermediates.AddCert(c)
+	}
+	_, err := m.chain[0].Verify(x509.VerifyOptions{
+		Roots: m.pool, Intermediates: intermediates, CurrentTime: now,
+		KeyUsages: []x509.ExtKeyUsage{role.usage()},
+	})
+	return err
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -1,0 +1,117 @@
+package credentials
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/contour-xds/contour/internal/files"
+	"github.com/contour-xds/contour/internal/pemfile"
+)
+
+// MaxFileSize is the most that a credential file may hold, in bytes: the largest
+// bundle of public roots is a quarter of it.
+const MaxFileSize = 1 << 20
+
+// Source is a credential file together with the setting that named it, so that
+// an error can name both.
+type Source struct {
+	// Setting is what the operator knows it by, such as --contour-cafile.
+	Setting string
+	Path    string
+}
+
+// FileSet is the three files of one side of the channel.
+type FileSet struct {
+	// CA is the bundle that the peer's certificate is verified against.
+	CA Source
+	// Cert is the certificate chain, leaf first.
+	Cert Source
+	// Key is the leaf's private key. It may be the same file as Cert.
+	Key Source
+}
+
+func (s FileSet) sources() []Source { return []Source{s.CA, s.Cert, s.Key} }
+
+func (s FileSet) paths() []string { return []string{s.CA.Path, s.Cert.Path, s.Key.Path} }
+
+// Load reads the three files as one consistent set and checks all that can be
+// known before the first handshake: that each file can be read and is what it
+// should be, that the key is the certificate's, that the certificate is valid at
+// the time now and may be used in role. What is unwise and not wrong is logged
+// as a warning.
+//
+// An error names the setting and the file, says what to do, and holds nothing of
+// the key.
+func Load(set FileSet, role Role, now time.Time, log *slog.Logger) (*Material, error) {
+	read, err := files.Read(set.paths(), MaxFileSize)
+	if err != nil {
+		return nil, set.readError(err)
+	}
+	return parse(set, read, role, now, log)
+}
+
+func parse(set FileSet, read []files.File, role Role, now time.Time, log *slog.Logger) (*Material, error) {
+	bundle, err := pemfile.Certificates(read[0].Data)
+	if err != nil {
+		return nil, set.CA.wrap(err)
+	}
+	chain, err := pemfile.Certificates(read[1].Data)
+	if err != nil {
+		return nil, set.Cert.wrap(err)
+	}
+	key, err := pemfile.Key(read[2].Data)
+	if err != nil {
+		return nil, set.Key.wrap(err)
+	}
+	if err := pemfile.Fits(chain[0], key); err != nil {
+		return nil, set.Key.wrap(fmt.Errorf("%w (%s %q)", err, set.Cert.Setting, set.Cert.Path))
+	}
+	roots, err := authorities(bundle)
+	if err != nil {
+		return nil, set.CA.wrap(err)
+	}
+	if err := checkLeaf(chain[0], role, now); err != nil {
+		return nil, set.Cert.wrap(err)
+	}
+	m := NewMaterial(chain, key, roots, now)
+	warn(set, m, bundle, role, now, log)
+	return m, nil
+}
+
+func (s Source) wrap(err error) error { return fmt.Errorf("%s %q: %w", s.Setting, s.Path, err) }
+
+// readError puts the operating system's reason into an operator's words.
+func (s FileSet) readError(err error) error {
+	if errors.Is(err, files.ErrUnstable) {
+		return fmt.Errorf("reading %s, %s and %s: %w; try again when their writer is done",
+			s.CA.Setting, s.Cert.Setting, s.Key.Setting, err)
+	}
+	var pathErr *fs.PathError
+	if !errors.As(err, &pathErr) {
+		return fmt.Errorf("reading credentials: %w", err)
+	}
+	for _, source := range s.sources() {
+		if source.Path == pathErr.Path {
+			return source.wrap(reason(pathErr))
+		}
+	}
+	return fmt.Errorf("reading credentials: %w", err)
+}
+
+func reason(err *fs.PathError) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w; check the path, and the mount it should come from", fs.ErrNotExist)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w: user id %d may not read it; change its owner, group or mode", fs.ErrPermission, os.Getuid())
+	case errors.Is(err, files.ErrNotRegular):
+		return fmt.Errorf("%w; name the file itself, not its folder", files.ErrNotRegular)
+	case errors.Is(err, files.ErrTooLarge):
+		return fmt.Errorf("%w of 1 MiB; it can't be a credential file", files.ErrTooLarge)
+	}
+	return err.Err
+}
