@@ -8,8 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/contour-xds/contour/internal/files"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/contour-xds/contour/internal/files"
 )
 
 // FileConfig says what a [File] reads.

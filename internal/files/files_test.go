@@ -240,7 +240,11 @@ func TestFollowerSeesAChangeBetweenConstructionAndRun(t *testing.T) {
 	called := make(chan struct{}, 1)
 	done := make(chan error, 1)
 	go func() { done <- f.Run(t.Context(), func() { called <- struct{}{} }) }()
-	t.Cleanup(func() { <-done })
+	t.Cleanup(func() {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 	wait(t, called)
 }
 

@@ -14,6 +14,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/credentials"
@@ -98,7 +99,7 @@ const maxErrorText = 300
 func bounded(err error) string {
 	text := err.Error()
 	if len(text) > maxErrorText {
-		text = text[:maxErrorText] + "…"
+		text = strings.ToValidUTF8(text[:maxErrorText], "") + "…"
 	}
 	return text
 }
@@ -122,5 +123,5 @@ func (d *Door) Clone() credentials.TransportCredentials {
 //
 // Deprecated: gRPC keeps it for clients; use grpc.WithAuthority instead.
 func (d *Door) OverrideServerName(name string) error {
-	return d.inner.OverrideServerName(name) //nolint:staticcheck // a decorator passes on what the interface has
+	return d.inner.OverrideServerName(name)
 }

@@ -352,7 +352,7 @@ func TestALogLineIsBoundedWhateverThePeerSends(t *testing.T) {
 }
 
 func TestErrorsReachGRPCAsTheyAre(t *testing.T) {
-	door := handshake.New(handshake.Config{TLS: &tls.Config{}}) //nolint:gosec // it never gets so far
+	door := handshake.New(handshake.Config{TLS: &tls.Config{}})
 	client, remote := net.Pipe()
 	_ = client.Close()
 	_, _, err := door.ServerHandshake(remote)
