@@ -1,0 +1,33 @@
+package resources
+
+// check validates the messages of all resources, and then, if it is complete what
+// the files define, what they refer to.
+func check(all []*resource, complete bool, external []string) Errors {
+	g := references{free: map[*resource]freedom{}}
+	var errs Errors
+	for _, r := range all {
+		if r.message == nil {
+			continue
+		}
+		w := walk{resource: r, each: func(v *visited) { g.gather(r, v) }}
+		w.whole(r.message, nil, nil)
+		errs = append(errs, w.found...)
+	}
+	errs = append(errs, g.found...)
+	if complete {
+		errs = append(errs, g.check(defined(all, external))...)
+	}
+	return errs
+}
+
+// defined returns what may be referred to.
+func defined(all []*resource, external []string) map[identity]bool {
+	names := make(map[identity]bool, len(all)+len(external)+1)
+	for _, r := range all {
+		names[r.id()] = true
+	}
+	for _, name := range append([]string{ServerCluster}, external...) {
+		names[identity{urlPrefix + string(clusterType), name}] = true
+	}
+	return names
+}
