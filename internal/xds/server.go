@@ -1,0 +1,162 @@
+// Package xds is the gRPC server of contour: the discovery services, the
+// bookkeeping of their streams, and the server's life from listening to drained.
+//
+// It is given its transport credentials and its snapshots, and asks neither where
+// they come from. The protocol itself is behind the core interface.
+package xds
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+
+	"github.com/contour-xds/contour/internal/resources"
+)
+
+const (
+	// handshakeTimeout bounds how long a connection may take until its first
+	// stream is possible. gRPC's default of two minutes is an invitation.
+	handshakeTimeout = 10 * time.Second
+
+	// maxStreams bounds the streams of one connection. An Envoy needs one with ADS;
+	// on single streams it opens one for each subscription, so that each endpoint
+	// set and secret takes its own.
+	maxStreams = 1024
+
+	// maxRequestBytes bounds one request. A delta client that reconnects lists all
+	// that it has: a hundred bytes or so for each resource.
+	maxRequestBytes = 32 << 20
+
+	// keepaliveTime and keepaliveTimeout find an Envoy that vanished without a word.
+	keepaliveTime    = 30 * time.Second
+	keepaliveTimeout = 10 * time.Second
+
+	// minPingInterval is how often an Envoy may ping. gRPC's default of five minutes
+	// closes connections for the keepalive that Envoys are commonly told to use.
+	minPingInterval = 5 * time.Second
+
+	// drainTimeout bounds how long streams may take to end at a shutdown. It is well
+	// below Kubernetes' grace period of 30 s.
+	drainTimeout = 5 * time.Second
+)
+
+// Config is what a [Server] is made of.
+type Config struct {
+	// Credentials is how connections are secured, or not.
+	Credentials credentials.TransportCredentials
+	// Snapshot is what is served from the first stream on.
+	Snapshot *resources.Snapshot
+	// Optional. Where the server logs; unset means nowhere.
+	Logger *slog.Logger
+	// Optional. Where metrics are registered; unset means nowhere.
+	Registerer prometheus.Registerer
+}
+
+// Server serves discovery streams. It is safe for concurrent use, but for
+// [Server.Serve], which is called once.
+type Server struct {
+	log     *slog.Logger
+	metrics *metrics
+	core    core
+	grpc    *grpc.Server
+	health  *health.Server
+
+	draining   context.Context //nolint:containedctx // the state of the server, not of a call
+	endStreams context.CancelFunc
+}
+
+// New returns a server of cfg.Snapshot that does not listen yet.
+func New(cfg Config) (*Server, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{log: cfg.Logger, metrics: newMetrics(cfg.Registerer), health: health.NewServer()}
+	s.draining, s.endStreams = context.WithCancel(context.Background())
+	s.core = newCacheCore(s.draining, cfg.Logger)
+	if err := s.core.Publish(cfg.Snapshot); err != nil {
+		return nil, err
+	}
+	s.grpc = grpc.NewServer(options(cfg.Credentials)...)
+	s.register(s.grpc)
+	healthpb.RegisterHealthServer(s.grpc, s.health)
+	return s, nil
+}
+
+func options(creds credentials.TransportCredentials) []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.Creds(creds),
+		grpc.ConnectionTimeout(handshakeTimeout),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.MaxRecvMsgSize(maxRequestBytes),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPingInterval, PermitWithoutStream: true}),
+	}
+}
+
+// Publish makes snapshot the one that is served. On an error, what was served
+// before goes on being served.
+func (s *Server) Publish(snapshot *resources.Snapshot) error { return s.core.Publish(snapshot) }
+
+// Serve serves on listener, which it closes, until ctx ends. Then it drains:
+// health says NOT_SERVING, nothing new is accepted, streams end with UNAVAILABLE,
+// at which an Envoy keeps its configuration and connects anew; what has not ended
+// within the deadline is cut. It returns nil after a drain and an error when
+// listening fails.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	drained := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(drained)
+		s.drain()
+	})
+	err := s.grpc.Serve(listener)
+	if !stop() {
+		<-drained
+		return nil
+	}
+	s.endStreams()
+	s.grpc.Stop()
+	return fmt.Errorf("serving xDS on %s: %w", listener.Addr(), err)
+}
+
+func (s *Server) drain() {
+	s.health.Shutdown()
+	cut := time.AfterFunc(drainTimeout, s.grpc.Stop)
+	defer cut.Stop()
+	s.endStreams()
+	s.grpc.GracefulStop()
+}
+
+// handle does what all streams have in common: they are counted while they are
+// open, and their end is told in a way that a client understands.
+func (s *Server) handle(raw grpc.ServerStream, svc service, protocol string, answer func(*stream) error) error {
+	open := s.metrics.streams.WithLabelValues(svc.label, protocol)
+	open.Inc()
+	defer open.Dec()
+	log := s.log.With("service", svc.label, "protocol", protocol, "remote", remote(raw.Context()))
+	log.Debug("stream opened")
+	err := answer(&stream{typeURL: svc.typeURL, log: log, metrics: s.metrics, pending: make(map[string]string)})
+	log.Debug("stream ended", "error", err)
+	if err == nil && s.draining.Err() != nil {
+		return status.Error(codes.Unavailable, "the server is shutting down")
+	}
+	return err
+}
+
+func remote(ctx context.Context) string {
+	if p, ok := peer.FromContext(ctx); ok {
+		return p.Addr.String()
+	}
+	return ""
+}

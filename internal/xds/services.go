@@ -1,0 +1,88 @@
+package xds
+
+import (
+	"strings"
+
+	clusterservice "github.com/envoyproxy/go-control-plane/envoy/service/cluster/v3"
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	endpointservice "github.com/envoyproxy/go-control-plane/envoy/service/endpoint/v3"
+	extensionservice "github.com/envoyproxy/go-control-plane/envoy/service/extension/v3"
+	listenerservice "github.com/envoyproxy/go-control-plane/envoy/service/listener/v3"
+	routeservice "github.com/envoyproxy/go-control-plane/envoy/service/route/v3"
+	runtimeservice "github.com/envoyproxy/go-control-plane/envoy/service/runtime/v3"
+	secretservice "github.com/envoyproxy/go-control-plane/envoy/service/secret/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+	"google.golang.org/grpc"
+)
+
+// A service is one of the xDS services. Each has a state-of-the-world and a delta
+// stream, and they differ in nothing but their names and the type they carry.
+type service struct {
+	// label is the service's name in metrics and logs.
+	label string
+	// typeURL is what a request without a type means; empty means that each request
+	// must name one, as on the aggregated service.
+	typeURL string
+	desc    grpc.ServiceDesc
+}
+
+// services are all that this server offers. Scoped routes, virtual hosts and
+// rate limits are not among them: no resource of theirs is read.
+func services() []service {
+	return []service{
+		{"ads", "", discovery.AggregatedDiscoveryService_ServiceDesc},
+		{"lds", resource.ListenerType, listenerservice.ListenerDiscoveryService_ServiceDesc},
+		{"rds", resource.RouteType, routeservice.RouteDiscoveryService_ServiceDesc},
+		{"cds", resource.ClusterType, clusterservice.ClusterDiscoveryService_ServiceDesc},
+		{"eds", resource.EndpointType, endpointservice.EndpointDiscoveryService_ServiceDesc},
+		{"sds", resource.SecretType, secretservice.SecretDiscoveryService_ServiceDesc},
+		{"rtds", resource.RuntimeType, runtimeservice.RuntimeDiscoveryService_ServiceDesc},
+		{"ecds", resource.ExtensionConfigType, extensionservice.ExtensionConfigDiscoveryService_ServiceDesc},
+	}
+}
+
+// The two variants of the protocol, as labels.
+const (
+	sotw  = "sotw"
+	delta = "delta"
+)
+
+// register offers every service on g. The generated descriptions are taken for
+// their names; their handlers, each bound to an interface of its own, are
+// replaced by the two that serve all. The unary Fetch methods are left out, and
+// so answered with UNIMPLEMENTED: Envoy uses them over REST only.
+func (s *Server) register(g *grpc.Server) {
+	for _, svc := range services() {
+		desc := grpc.ServiceDesc{ServiceName: svc.desc.ServiceName, Metadata: svc.desc.Metadata}
+		for _, method := range svc.desc.Streams {
+			method.Handler = s.sotwHandler(svc)
+			if strings.HasPrefix(method.StreamName, "Delta") {
+				method.Handler = s.deltaHandler(svc)
+			}
+			desc.Streams = append(desc.Streams, method)
+		}
+		g.RegisterService(&desc, nil)
+	}
+}
+
+func (s *Server) sotwHandler(svc service) grpc.StreamHandler {
+	return func(_ any, raw grpc.ServerStream) error {
+		return s.handle(raw, svc, sotw, func(st *stream) error {
+			return s.core.StreamSotW(&sotwStream{
+				GenericServerStream: grpc.GenericServerStream[discovery.DiscoveryRequest, discovery.DiscoveryResponse]{ServerStream: raw},
+				stream:              st,
+			}, svc.typeURL)
+		})
+	}
+}
+
+func (s *Server) deltaHandler(svc service) grpc.StreamHandler {
+	return func(_ any, raw grpc.ServerStream) error {
+		return s.handle(raw, svc, delta, func(st *stream) error {
+			return s.core.StreamDelta(&deltaStream{
+				GenericServerStream: grpc.GenericServerStream[discovery.DeltaDiscoveryRequest, discovery.DeltaDiscoveryResponse]{ServerStream: raw},
+				stream:              st,
+			}, svc.typeURL)
+		})
+	}
+}

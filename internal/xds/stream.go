@@ -1,0 +1,150 @@
+package xds
+
+import (
+	"log/slog"
+	"strings"
+	"sync"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc"
+)
+
+// stream keeps the books of one stream: who is at the other end, and which
+// responses are not answered yet. It is used from two goroutines at once, one
+// that receives and one that sends.
+type stream struct {
+	typeURL string // of requests that name none
+	log     *slog.Logger
+	metrics *metrics
+
+	mu      sync.Mutex        // guards the two below
+	node    *corev3.Node      // pinned at the first request; nil before
+	pending map[string]string // by type URL, the nonce of the newest response that was neither accepted nor refused
+}
+
+// sotwStream and deltaStream see each message on its way between the core and
+// gRPC.
+type sotwStream struct {
+	grpc.GenericServerStream[discovery.DiscoveryRequest, discovery.DiscoveryResponse]
+	*stream
+}
+
+// Recv implements [grpc.BidiStreamingServer].
+func (s *sotwStream) Recv() (*discovery.DiscoveryRequest, error) {
+	req, err := s.GenericServerStream.Recv()
+	if err == nil {
+		s.received(req)
+	}
+	return req, err
+}
+
+// Send implements [grpc.BidiStreamingServer].
+func (s *sotwStream) Send(resp *discovery.DiscoveryResponse) error {
+	s.sending(resp)
+	return s.GenericServerStream.Send(resp)
+}
+
+type deltaStream struct {
+	grpc.GenericServerStream[discovery.DeltaDiscoveryRequest, discovery.DeltaDiscoveryResponse]
+	*stream
+}
+
+// Recv implements [grpc.BidiStreamingServer].
+func (s *deltaStream) Recv() (*discovery.DeltaDiscoveryRequest, error) {
+	req, err := s.GenericServerStream.Recv()
+	if err == nil {
+		s.received(req)
+	}
+	return req, err
+}
+
+// Send implements [grpc.BidiStreamingServer].
+func (s *deltaStream) Send(resp *discovery.DeltaDiscoveryResponse) error {
+	s.sending(resp)
+	return s.GenericServerStream.Send(resp)
+}
+
+// request and response are what both variants of the protocol have in common.
+type request interface {
+	GetNode() *corev3.Node
+	GetTypeUrl() string
+	GetResponseNonce() string
+	GetErrorDetail() *status.Status
+}
+
+type response interface {
+	GetTypeUrl() string
+	GetNonce() string
+}
+
+// received tells acceptance from refusal from a mere change of subscription: the
+// first request that bears a response's nonce answers it, and refuses it when it
+// has an error (xDS protocol, "ACK/NACK and versioning").
+func (s *stream) received(req request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.node == nil && req.GetNode() != nil {
+		s.node = req.GetNode()
+		s.log.Debug("stream identified", "node", nodeText(s.node.GetId()), "cluster", nodeText(s.node.GetCluster()))
+	}
+	typeURL := s.orDefault(req.GetTypeUrl())
+	nonce, waiting := s.pending[typeURL]
+	if !waiting || req.GetResponseNonce() != nonce {
+		return
+	}
+	delete(s.pending, typeURL)
+	if detail := req.GetErrorDetail(); detail != nil {
+		s.refused(typeURL, detail.GetMessage())
+		return
+	}
+	s.metrics.acks.WithLabelValues(label(typeURL)).Inc()
+}
+
+func (s *stream) refused(typeURL, words string) {
+	s.metrics.nacks.WithLabelValues(label(typeURL)).Inc()
+	s.log.Warn("an Envoy refused its configuration (NACK) and goes on with what it had",
+		"type", label(typeURL), "node", nodeText(s.node.GetId()), "cluster", nodeText(s.node.GetCluster()), "error", refusalText(words))
+}
+
+// sending is called before the response is on its way, so that the answer can't
+// come first.
+func (s *stream) sending(resp response) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	typeURL := s.orDefault(resp.GetTypeUrl())
+	s.pending[typeURL] = resp.GetNonce()
+	s.metrics.responses.WithLabelValues(label(typeURL)).Inc()
+}
+
+func (s *stream) orDefault(typeURL string) string {
+	if typeURL == "" {
+		return s.typeURL
+	}
+	return typeURL
+}
+
+// Bounds of what a peer can put into a log line, in bytes.
+const (
+	maxNodeText    = 128
+	maxRefusalText = 1024
+)
+
+func nodeText(name string) string { return bounded(name, maxNodeText) }
+
+// refusalText is what Envoy says of a configuration, which can repeat parts of
+// it: all from the first PEM block on is left out. The log handler escapes it.
+func refusalText(words string) string {
+	if i := strings.Index(words, "-----BEGIN"); i >= 0 {
+		words = words[:i] + "[PEM left out]"
+	}
+	return bounded(words, maxRefusalText)
+}
+
+func bounded(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit], "") + "…"
+}
