@@ -18,8 +18,22 @@ func WriteAtomic(path string, data []byte, perm os.FileMode) error {
 	} else if !info.IsDir() {
 		return fmt.Errorf("writing %q: %q is not a folder", path, filepath.Dir(path))
 	}
-	if err := renameio.WriteFile(path, data, perm, renameio.WithStaticPermissions(perm)); err != nil {
+	if err := replace(path, data, perm); err != nil {
 		return fmt.Errorf("writing %q: %w", path, err)
 	}
 	return nil
+}
+
+// replace does what renameio.WriteFile does, which would keep the permissions of
+// the file that it replaces.
+func replace(path string, data []byte, perm os.FileMode) error {
+	pending, err := renameio.NewPendingFile(path, renameio.WithStaticPermissions(perm))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = pending.Cleanup() }() // which does nothing after the rename
+	if _, err := pending.Write(data); err != nil {
+		return err
+	}
+	return pending.CloseAtomicallyReplace()
 }

@@ -263,6 +263,7 @@ func TestWriteAtomicReplacesWithExactlyTheGivenMode(t *testing.T) {
 	old := syscall.Umask(0o077)
 	defer syscall.Umask(old)
 	path := filepath.Join(t.TempDir(), "file")
+	write(t, path, "an older one, which nobody else could read")
 	for _, text := range []string{"first", "second"} {
 		if err := files.WriteAtomic(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
