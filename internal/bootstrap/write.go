@@ -1,0 +1,69 @@
+package bootstrap
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+
+	"github.com/contour-xds/contour/internal/files"
+)
+
+// mode lets everyone read a bootstrap, whatever the umask: Envoy often runs under
+// another user id than what writes it, and it holds no secret.
+const mode fs.FileMode = 0o644
+
+// Write writes b to the file at path, in the format that Envoy will expect there,
+// or as JSON to stdout when path is "-". A file is replaced atomically: an Envoy
+// that starts meanwhile reads the old one or the new. On failure it stays as it
+// was.
+func Write(path string, stdout io.Writer, b *bootstrapv3.Bootstrap) error {
+	if path == "-" {
+		data, err := Marshal(b, JSON)
+		if err != nil {
+			return err
+		}
+		if _, err := stdout.Write(data); err != nil {
+			return fmt.Errorf("writing the bootstrap to standard output: %w", err)
+		}
+		return nil
+	}
+	format, err := FormatOf(path)
+	if err != nil {
+		return err
+	}
+	if err := replaceable(path); err != nil {
+		return fmt.Errorf("writing the bootstrap: %w", err)
+	}
+	data, err := Marshal(b, format)
+	if err != nil {
+		return err
+	}
+	if err := files.WriteAtomic(path, data, mode); err != nil {
+		return fmt.Errorf("writing the bootstrap: %w", err)
+	}
+	return nil
+}
+
+// replaceable keeps the rename that ends an atomic write from putting a file in
+// place of something else, such as the /dev/stdout that "-" was meant for.
+func replaceable(path string) error {
+	if path == "" {
+		return errors.New("no path is given; give that of a file, or - for standard output")
+	}
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.IsDir():
+		return fmt.Errorf("%q is a folder; give the path of a file", path)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%q is no regular file; give the path of one, or - for standard output", path)
+	}
+	return nil
+}
