@@ -1,0 +1,137 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/contour-xds/contour/internal/bootstrap"
+	"github.com/contour-xds/contour/internal/credentials"
+)
+
+// bootstrapConfig is the settings of contour bootstrap.
+type bootstrapConfig struct {
+	CAFile   string `mapstructure:"envoy-cafile"`
+	CertFile string `mapstructure:"envoy-mtls-cert"`
+	KeyFile  string `mapstructure:"envoy-mtls-key"`
+	// secure is whether the three above are given.
+	secure    bool
+	SkipCheck bool `mapstructure:"skip-credential-check"`
+
+	XDSAddress string `mapstructure:"xds-address"`
+	XDSPort    int    `mapstructure:"xds-port"`
+	ServerName string `mapstructure:"xds-server-name"`
+	Protocol   string `mapstructure:"xds-protocol"`
+
+	NodeID      string `mapstructure:"node-id"`
+	NodeCluster string `mapstructure:"node-cluster"`
+
+	AdminAddress string `mapstructure:"admin-address"`
+	AdminPort    int    `mapstructure:"admin-port"`
+	RTDSLayer    string `mapstructure:"rtds-layer"`
+}
+
+func newBootstrap() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "bootstrap PATH|-",
+		Short: "Write the configuration that an Envoy starts with",
+		Long: "Write the configuration with which an Envoy starts and finds contour serve, to PATH or, for -, to\n" +
+			"standard output. A PATH that ends in .yaml or .yml becomes YAML, any other JSON. It holds no secret.\n\n" +
+			"Envoy reads the credentials that it names once: new files need a restart of Envoy.",
+		Example: "  contour bootstrap envoy.json --xds-address contour.example \\\n" +
+			"    --envoy-cafile ca.pem --envoy-mtls-cert envoy.pem --envoy-mtls-key envoy-key.pem",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := loadBootstrapConfig(cmd)
+			if err != nil {
+				return err
+			}
+			return writeBootstrap(cfg, args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	declareBootstrapFlags(newFlagGroups(cmd, "ENVOY_"))
+	return cmd
+}
+
+func declareBootstrapFlags(groups *flagGroups) {
+	groups.group("Secure channel", func(flags *pflag.FlagSet) {
+		flags.String("envoy-cafile", "", "`file` with the CA bundle that verifies the server's certificate, as Envoy opens it")
+		flags.String("envoy-mtls-cert", "", "`file` with the certificate chain that identifies this Envoy, as Envoy opens it")
+		flags.String("envoy-mtls-key", "", "`file` with the private key of that certificate, as Envoy opens it")
+		flags.Bool("skip-credential-check", false, "do not look at the three files: they are on another machine")
+		flags.String("xds-server-name", bootstrap.DefaultServerName, "DNS `name` that the server's certificate must bear")
+	})
+	groups.group("Server", func(flags *pflag.FlagSet) {
+		flags.String("xds-address", "127.0.0.1", "IP `address` or host name of the server that Envoy dials")
+		flags.Int("xds-port", 8001, "`port` of the server that Envoy dials")
+		flags.String("xds-protocol", string(bootstrap.DeltaADS), "`variant` of xDS: delta-ads or ads over one stream; delta or sotw over a stream each")
+	})
+	groups.group("Envoy", func(flags *pflag.FlagSet) {
+		flags.String("node-id", "", "`id` of this Envoy (default: the host's name)")
+		flags.String("node-cluster", "envoy", "`name` of the group of Envoys that this one belongs to")
+		flags.String("admin-address", "127.0.0.1", "`address` of Envoy's admin interface, which has no authentication")
+		flags.Int("admin-port", 9901, "`port` of Envoy's admin interface")
+		flags.String("rtds-layer", "", "`name` of a Runtime resource to take as a layer of Envoy's runtime")
+	})
+	groups.group("Settings", configFileFlag)
+}
+
+func loadBootstrapConfig(cmd *cobra.Command) (bootstrapConfig, error) {
+	var cfg bootstrapConfig
+	s, err := loadSettings(cmd)
+	if err != nil {
+		return cfg, err
+	}
+	if cfg.secure, err = s.allOrNone("envoy-cafile", "envoy-mtls-cert", "envoy-mtls-key"); err != nil {
+		return cfg, err
+	}
+	if err := s.decode(&cfg); err != nil {
+		return cfg, err
+	}
+	if cfg.NodeID == "" {
+		if cfg.NodeID, err = os.Hostname(); err != nil {
+			return cfg, fmt.Errorf("finding the host's name: %w; give --node-id", err)
+		}
+	}
+	return cfg, nil
+}
+
+// writeBootstrap checks the credentials, and writes only when all is well.
+func writeBootstrap(cfg bootstrapConfig, path string, out, logOut io.Writer) error {
+	log := slog.New(slog.NewTextHandler(logOut, nil))
+	if cfg.secure && !cfg.SkipCheck {
+		set := credentials.FileSet{
+			CA:   credentials.Source{Setting: "--envoy-cafile", Path: cfg.CAFile},
+			Cert: credentials.Source{Setting: "--envoy-mtls-cert", Path: cfg.CertFile},
+			Key:  credentials.Source{Setting: "--envoy-mtls-key", Path: cfg.KeyFile},
+		}
+		if _, err := credentials.Load(set, credentials.Client, time.Now(), log); err != nil {
+			return fmt.Errorf("%w (--skip-credential-check leaves this check out, where the files are on another machine)", err)
+		}
+	}
+	if !cfg.secure && !loopback(cfg.XDSAddress) {
+		log.Warn("this Envoy will take its configuration, and with it private keys, in plaintext",
+			"xds", cfg.XDSAddress, "remedy", "give --envoy-cafile, --envoy-mtls-cert and --envoy-mtls-key")
+	}
+	envoy, err := bootstrap.New(cfg.message())
+	if err != nil {
+		return err
+	}
+	return bootstrap.Write(path, out, envoy)
+}
+
+func (c bootstrapConfig) message() bootstrap.Config {
+	m := bootstrap.Config{
+		XDSAddress: c.XDSAddress, XDSPort: c.XDSPort, ServerName: c.ServerName, Protocol: bootstrap.Protocol(c.Protocol),
+		NodeID: c.NodeID, NodeCluster: c.NodeCluster, AdminAddress: c.AdminAddress, AdminPort: c.AdminPort, RTDSLayer: c.RTDSLayer,
+	}
+	if c.secure {
+		m.TLS = &bootstrap.TLS{CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile}
+	}
+	return m
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// serveConfig is the settings of contour serve.
+type serveConfig struct {
+	CAFile   string `mapstructure:"contour-cafile"`
+	CertFile string `mapstructure:"contour-mtls-cert"`
+	KeyFile  string `mapstructure:"contour-mtls-key"`
+	// secure is whether the three above are given.
+	secure   bool
+	Insecure bool `mapstructure:"insecure"`
+
+	XDSAddress     string `mapstructure:"xds-address"`
+	XDSPort        int    `mapstructure:"xds-port"`
+	MetricsAddress string `mapstructure:"metrics-address"`
+	MetricsPort    int    `mapstructure:"metrics-port"`
+
+	Resources        string   `mapstructure:"resources"`
+	ExternalClusters []string `mapstructure:"external-clusters"`
+
+	Log logConfig `mapstructure:",squash"`
+}
+
+func newServe() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the resources of a folder to Envoys",
+		Long: "Serve the resources of a folder to Envoys over xDS, secured by mutual TLS.\n\n" +
+			"The credentials are read once: new files need a restart, and the metric\n" +
+			"contour_credentials_restart_required says when one is due. Resources are followed.",
+		Example: "  contour serve --resources examples/resources \\\n" +
+			"    --contour-cafile ca.pem --contour-mtls-cert contour.pem --contour-mtls-key contour-key.pem",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := loadServeConfig(cmd)
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), cfg, cmd.ErrOrStderr())
+		},
+	}
+	declareServeFlags(newFlagGroups(cmd, "CONTOUR_"))
+	return cmd
+}
+
+func declareServeFlags(groups *flagGroups) {
+	groups.group("Secure channel", func(flags *pflag.FlagSet) {
+		flags.String("contour-cafile", "", "`file` with the CA bundle that verifies Envoys' certificates, PEM")
+		flags.String("contour-mtls-cert", "", "`file` with the certificate chain that identifies this server, PEM")
+		flags.String("contour-mtls-key", "", "`file` with the private key of that certificate, PEM")
+		flags.Bool("insecure", false, "serve plaintext on an address that is not loopback; whoever reaches it can have every key")
+	})
+	groups.group("Resources", func(flags *pflag.FlagSet) {
+		flags.String("resources", "", "`folder` of xDS resources in Envoy's own format, .yaml, .yml and .json")
+		externalClustersFlag(flags)
+	})
+	groups.group("Listeners", func(flags *pflag.FlagSet) {
+		flags.String("xds-address", "127.0.0.1", "`address` to serve Envoys on")
+		flags.Int("xds-port", 8001, "`port` to serve Envoys on")
+		flags.String("metrics-address", "127.0.0.1", "`address` to serve /metrics, /healthz and /readyz on")
+		flags.Int("metrics-port", 8000, "`port` to serve /metrics, /healthz and /readyz on")
+	})
+	groups.group("Logging", logFlags)
+	groups.group("Settings", configFileFlag)
+}
+
+func loadServeConfig(cmd *cobra.Command) (serveConfig, error) {
+	var cfg serveConfig
+	s, err := loadSettings(cmd)
+	if err != nil {
+		return cfg, err
+	}
+	if cfg.secure, err = s.allOrNone("contour-cafile", "contour-mtls-cert", "contour-mtls-key"); err != nil {
+		return cfg, err
+	}
+	if err := s.decode(&cfg); err != nil {
+		return cfg, err
+	}
+	return cfg, cfg.check()
+}
+
+// check refuses settings that contradict each other, before any file is read.
+func (c serveConfig) check() error {
+	if c.Resources == "" {
+		return errors.New("missing --resources: give the folder of resources to serve")
+	}
+	if err := errors.Join(checkPort("xds-port", c.XDSPort), checkPort("metrics-port", c.MetricsPort)); err != nil {
+		return err
+	}
+	switch {
+	case c.secure && c.Insecure:
+		return errors.New("--insecure contradicts --contour-cafile, --contour-mtls-cert and --contour-mtls-key; drop one or the other")
+	case !c.secure && !c.Insecure && !loopback(c.XDSAddress):
+		return fmt.Errorf("--xds-address %s is not a loopback address, and without mutual TLS whoever reaches it can have every key; "+
+			"give --contour-cafile, --contour-mtls-cert and --contour-mtls-key, or --insecure if that is meant", c.XDSAddress)
+	}
+	return nil
+}
+
+// loopback tells whether only this machine reaches an address. A name other than
+// localhost can resolve to anything, and so does not count.
+func loopback(address string) bool {
+	ip := net.ParseIP(address)
+	return address == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/contour-xds/contour/internal/admin"
+	"github.com/contour-xds/contour/internal/credentials"
+	"github.com/contour-xds/contour/internal/handshake"
+	"github.com/contour-xds/contour/internal/resources"
+	"github.com/contour-xds/contour/internal/xds"
+)
+
+// serve loads everything, then listens, then serves until ctx ends.
+func serve(ctx context.Context, cfg serveConfig, logOut io.Writer) error {
+	log, err := cfg.Log.logger(logOut)
+	if err != nil {
+		return err
+	}
+	registry := newRegistry()
+	provider, err := newProvider(cfg, log, registry)
+	if err != nil {
+		return err
+	}
+	if provider != nil {
+		defer closeAll(provider)
+	}
+	folder, err := resources.Open(resources.Config{
+		Dir: cfg.Resources, ExternalClusters: cfg.ExternalClusters, Logger: log, Registerer: registry,
+	})
+	if err != nil {
+		return err
+	}
+	door := newDoor(provider, log, registry)
+	server, err := xds.New(xds.Config{Credentials: door, Snapshot: folder.Snapshot(), Logger: log, Registerer: registry})
+	if err != nil {
+		return err
+	}
+	return run(ctx, cfg, log, parts{folder: folder, door: door, server: server, admin: admin.New(registry)})
+}
+
+// parts are what is loaded and ready to be run.
+type parts struct {
+	folder *resources.Folder
+	door   *handshake.Door
+	server *xds.Server
+	admin  *admin.Server
+}
+
+// run listens and serves. When ctx ends, readiness goes first, then the streams,
+// and the admin listener last, so that a probe sees all of it.
+func run(ctx context.Context, cfg serveConfig, log *slog.Logger, p parts) error {
+	metricsListener, err := listen("metrics", cfg.MetricsAddress, cfg.MetricsPort)
+	if err != nil {
+		return err
+	}
+	xdsListener, err := listen("xds", cfg.XDSAddress, cfg.XDSPort)
+	if err != nil {
+		closeAll(metricsListener)
+		return err
+	}
+	logListening(log, cfg, p.folder, xdsListener, metricsListener)
+
+	// A part that ends, ends the others, in this order: readiness, streams, admin.
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	streams, endStreams := context.WithCancel(context.WithoutCancel(ctx))
+	defer endStreams()
+	probes, endProbes := context.WithCancel(context.WithoutCancel(ctx))
+	defer endProbes()
+	p.admin.SetReady(true)
+	context.AfterFunc(serving, func() {
+		p.admin.SetReady(false)
+		endStreams()
+	})
+
+	var group errgroup.Group
+	group.Go(func() error {
+		defer stop()
+		return p.admin.Serve(probes, metricsListener)
+	})
+	group.Go(func() error {
+		defer stop()
+		return p.folder.Run(serving, func(s *resources.Snapshot) { publish(p.server, s, log) })
+	})
+	group.Go(func() error {
+		defer endProbes()
+		defer stop()
+		return p.server.Serve(streams, p.door.Listener(xdsListener))
+	})
+	err = group.Wait()
+	log.Info("stopped")
+	return err
+}
+
+func publish(server *xds.Server, s *resources.Snapshot, log *slog.Logger) {
+	if err := server.Publish(s); err != nil {
+		log.Error("resources could not be published; what was served before goes on being served", "error", err)
+	}
+}
+
+func logListening(log *slog.Logger, cfg serveConfig, folder *resources.Folder, xdsListener, metricsListener net.Listener) {
+	if !cfg.secure {
+		log.Warn("serving plaintext: whoever reaches the xDS port can have every key", "xds", xdsListener.Addr().String())
+	}
+	log.Info("serving", "xds", xdsListener.Addr().String(), "metrics", metricsListener.Addr().String(),
+		"mutual_tls", cfg.secure, "resources", counts(folder.Snapshot()))
+}
+
+// newProvider is the one place that chooses where credentials come from. It
+// returns nil for a channel in plaintext.
+func newProvider(cfg serveConfig, log *slog.Logger, registry *prometheus.Registry) (credentials.CredentialProvider, error) {
+	if !cfg.secure {
+		return nil, nil //nolint:nilnil // no provider is what plaintext means
+	}
+	file, err := credentials.NewFile(credentials.FileConfig{
+		Files: credentials.FileSet{
+			CA:   credentials.Source{Setting: "--contour-cafile", Path: cfg.CAFile},
+			Cert: credentials.Source{Setting: "--contour-mtls-cert", Path: cfg.CertFile},
+			Key:  credentials.Source{Setting: "--contour-mtls-key", Path: cfg.KeyFile},
+		},
+		Logger: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	registry.MustRegister(file, credentials.NewCollector(file))
+	return file, nil
+}
+
+func newDoor(provider credentials.CredentialProvider, log *slog.Logger, registry *prometheus.Registry) *handshake.Door {
+	cfg := handshake.Config{Logger: log, Registerer: registry}
+	if provider != nil {
+		cfg.TLS = credentials.ServerTLS(provider)
+	}
+	return handshake.New(cfg)
+}
+
+func newRegistry() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newBuildInfo())
+	return registry
+}
+
+// listen opens a TCP port, and names the flags when it can't.
+func listen(what, address string, port int) (net.Listener, error) {
+	listener, err := net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(port)))
+	if err != nil {
+		return nil, fmt.Errorf("listening on --%s-address and --%s-port: %w", what, what, err)
+	}
+	return listener, nil
+}
+
+// closeAll closes what was opened before a later step failed.
+func closeAll(closers ...io.Closer) {
+	for _, c := range closers {
+		_ = c.Close()
+	}
+}
