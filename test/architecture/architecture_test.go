@@ -1,0 +1,152 @@
+// Package architecture holds the project to its rooms: which package may import
+// which, and where each library may be used, with the reason beside each rule.
+package architecture
+
+import (
+	"encoding/json"
+	"errors"
+	"go/parser"
+	"go/token"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/contour-xds/contour/internal/bootstrap"
+	"github.com/contour-xds/contour/internal/resources"
+)
+
+const module = "github.com/contour-xds/contour/"
+
+// rooms says what of this project each room may import, and why no more.
+var rooms = map[string]struct {
+	may []string
+	why string
+}{
+	"cmd/contour": {
+		[]string{"internal/admin", "internal/bootstrap", "internal/credentials", "internal/handshake", "internal/resources", "internal/xds"},
+		"the command line is the one place that knows all rooms",
+	},
+	"internal/admin":              {nil, "metrics and health know nothing of what is measured"},
+	"internal/bootstrap":          {[]string{"internal/files"}, "what an Envoy starts with is a pure function of its settings"},
+	"internal/certtest":           {nil, "throwaway certificates depend on nothing that they test"},
+	"internal/credentials":        {[]string{"internal/files", "internal/pemfile"}, "a certificate never meets a resource"},
+	"internal/files":              {nil, "files are read without regard to what they hold"},
+	"internal/handshake":          {[]string{"internal/credentials"}, "the door knows credentials by their errors alone, and no stream"},
+	"internal/pemfile":            {nil, "PEM is read without regard to what it is for"},
+	"internal/resources":          {[]string{"internal/files", "internal/pemfile"}, "the resource side never asks what the channel is made of"},
+	"internal/resources/gentypes": {nil, "a generator runs before what it generates"},
+	"internal/xds":                {[]string{"internal/resources"}, "the server is given its credentials and never builds them"},
+	"test/envoy":                  {[]string{"internal/resources"}, "the tests' Envoy is the same for every room; it knows resources by their message types alone"},
+}
+
+// libraries says where a library may be used, by the beginning of its path. The
+// longest one that fits holds.
+var libraries = map[string]struct {
+	may []string
+	why string
+}{
+	"github.com/spf13/":                  {[]string{"cmd/contour"}, "settings are unpacked in the command line and nowhere else"},
+	"github.com/go-viper/":               {[]string{"cmd/contour"}, "settings are unpacked in the command line and nowhere else"},
+	"github.com/fsnotify/":               {[]string{"internal/files"}, "following files is one room's craft"},
+	"github.com/google/renameio":         {[]string{"internal/files"}, "replacing files is one room's craft"},
+	"google.golang.org/grpc":             {[]string{"internal/xds"}, "there is one gRPC server"},
+	"google.golang.org/grpc/credentials": {[]string{"internal/xds", "internal/handshake"}, "transport credentials are made at the door and only passed on by the server"},
+	"github.com/envoyproxy/":             {[]string{"internal/xds", "internal/resources", "internal/bootstrap", "test/envoy"}, "Envoy's messages have no place in the channel"},
+	"github.com/cncf/xds":                {[]string{"internal/resources"}, "Envoy's messages have no place in the channel"},
+}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+// list returns the packages of the module with what they import, tests left out.
+func list(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packages []listed
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+func TestRoomsImportNoMoreThanTheyMay(t *testing.T) {
+	for _, p := range list(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		room, known := rooms[name]
+		if !known && len(p.Imports) > 0 {
+			t.Errorf("%s is no room of the architecture; give it a line here", name)
+			continue
+		}
+		for _, imported := range p.Imports {
+			if other, ours := strings.CutPrefix(imported, module); ours && !slices.Contains(room.may, other) {
+				t.Errorf("%s imports %s, and must not: %s", name, other, room.why)
+			}
+		}
+	}
+}
+
+func TestLibrariesAreUsedWhereTheyBelong(t *testing.T) {
+	for _, p := range list(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		for _, imported := range p.Imports {
+			rule := ruleFor(imported)
+			if rule == "" || slices.Contains(libraries[rule].may, name) {
+				continue
+			}
+			t.Errorf("%s imports %s, and must not: %s", name, imported, libraries[rule].why)
+		}
+	}
+}
+
+// ruleFor returns the longest beginning of path that has a rule, or nothing.
+func ruleFor(path string) string {
+	longest := ""
+	for beginning := range libraries {
+		if strings.HasPrefix(path, beginning) && len(beginning) > len(longest) {
+			longest = beginning
+		}
+	}
+	return longest
+}
+
+// TestViperStaysInOneFile keeps the layering of settings in one place: the rules
+// above keep it in one package.
+func TestViperStaysInOneFile(t *testing.T) {
+	files, err := filepath.Glob("../../cmd/contour/*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("got %v, %v", files, err)
+	}
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, imported := range parsed.Imports {
+			if strings.Contains(imported.Path.Value, "spf13/viper") && filepath.Base(file) != "root.go" {
+				t.Errorf("%s imports viper; only root.go may", file)
+			}
+		}
+	}
+}
+
+// TestServerClusterHasOneName holds both ends of the contract together, since
+// neither room may import the other.
+func TestServerClusterHasOneName(t *testing.T) {
+	if bootstrap.ServerCluster != resources.ServerCluster {
+		t.Errorf("bootstrap says %q, resources %q", bootstrap.ServerCluster, resources.ServerCluster)
+	}
+}
