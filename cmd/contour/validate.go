@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -33,7 +34,7 @@ func newValidate() *cobra.Command {
 			if err := s.decode(&cfg); err != nil {
 				return err
 			}
-			return validate(cfg, args[0], cmd.OutOrStdout())
+			return validate(cfg, args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	groups := newFlagGroups(cmd, "CONTOUR_")
@@ -51,8 +52,19 @@ func configFileFlag(flags *pflag.FlagSet) {
 	flags.String(configFlag, "", "`file` with settings (YAML, JSON or TOML), a section for each command")
 }
 
-func validate(cfg validateConfig, dir string, out io.Writer) error {
+// validate prints one finding a line, in the form that editors and pipelines know
+// from compilers, and sums up by its error.
+func validate(cfg validateConfig, dir string, out, errOut io.Writer) error {
 	snapshot, err := resources.Read(resources.Config{Dir: dir, ExternalClusters: cfg.ExternalClusters})
+	var findings resources.Errors
+	if errors.As(err, &findings) {
+		for _, finding := range findings {
+			if _, err := fmt.Fprintln(errOut, finding); err != nil {
+				return err
+			}
+		}
+		return fmt.Errorf("%s is not valid: %d found wrong", dir, len(findings))
+	}
 	if err != nil {
 		return err
 	}

@@ -305,7 +305,7 @@ func TestAcceptanceRefusalAndMereSubscriptionAreToldApart(t *testing.T) {
 	counts("a NACK", 1, 1, 2)
 	f.eventually("the refusal is logged", func() bool { return strings.Contains(f.log.String(), "NACK") })
 	line := f.log.String()
-	if !strings.Contains(line, `error="no\ngood [PEM left out]"`) || !strings.Contains(line, "node=an-envoy") ||
+	if !strings.Contains(line, `error="no\ngood [configuration left out]"`) || !strings.Contains(line, "node=an-envoy") ||
 		!strings.Contains(line, "type=secret") || strings.Count(line, "\n") != 1 {
 		t.Errorf("logged %q", line)
 	}

@@ -2,6 +2,7 @@ package xds
 
 import (
 	"log/slog"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -133,11 +134,15 @@ const (
 
 func nodeText(name string) string { return bounded(name, maxNodeText) }
 
-// refusalText is what Envoy says of a configuration, which can repeat parts of
-// it: all from the first PEM block on is left out. The log handler escapes it.
+// dumped finds where Envoy's words turn into a dump of the message that it refuses,
+// as text, as debug text or as JSON: there, any field can be a key or a password.
+var dumped = regexp.MustCompile(`-----BEGIN|\[?goo\.gle/debug|\b\w+\s*:\s*"|\b\w+\s*\{\s|\{\s*"`)
+
+// refusalText is what Envoy says of a configuration, without what it repeats of
+// it. The log handler escapes it.
 func refusalText(words string) string {
-	if i := strings.Index(words, "-----BEGIN"); i >= 0 {
-		words = words[:i] + "[PEM left out]"
+	if at := dumped.FindStringIndex(words); at != nil {
+		words = words[:at[0]] + "[configuration left out]"
 	}
 	return bounded(words, maxRefusalText)
 }
