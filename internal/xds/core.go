@@ -82,7 +82,7 @@ func (c *cacheCore) Publish(snapshot *resources.Snapshot) error {
 
 // StreamSotW implements [core].
 func (c *cacheCore) StreamSotW(stream grpc.BidiStreamingServer[discovery.DiscoveryRequest, discovery.DiscoveryResponse], typeURL string) error {
-	return c.sotw.StreamHandler(stream, orAny(typeURL))
+	return c.sotw.StreamHandler(newSettled(stream, typeURL), orAny(typeURL))
 }
 
 // StreamDelta implements [core].

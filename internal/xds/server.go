@@ -146,7 +146,7 @@ func (s *Server) handle(raw grpc.ServerStream, svc service, protocol string, ans
 	defer open.Dec()
 	log := s.log.With("service", svc.label, "protocol", protocol, "remote", remote(raw.Context()))
 	log.Debug("stream opened")
-	err := answer(&stream{typeURL: svc.typeURL, log: log, metrics: s.metrics, pending: make(map[string]string)})
+	err := answer(&stream{typeURL: svc.typeURL, log: log, metrics: s.metrics, pending: make(map[string][]string)})
 	log.Debug("stream ended", "error", err)
 	if err == nil && s.draining.Err() != nil {
 		return status.Error(codes.Unavailable, "the server is shutting down")

@@ -3,6 +3,7 @@ package xds_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -16,6 +17,7 @@ import (
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
@@ -331,9 +333,62 @@ func TestATypeThatIsNotServedMakesNoSeriesAndDoesNotEndTheStream(t *testing.T) {
 	if err := stream.Send(&discovery.DiscoveryRequest{Node: node, TypeUrl: "type.googleapis.com/made.up.Type"}); err != nil {
 		t.Fatal(err)
 	}
+	for i := range 1000 {
+		if err := stream.Send(&discovery.DiscoveryRequest{TypeUrl: fmt.Sprintf("type.googleapis.com/made.up.Type%d", i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if resp := ask(t, stream, &discovery.DiscoveryRequest{TypeUrl: clusterType}); len(resp.GetResources()) != 1 {
 		t.Errorf("got %v", resp)
 	}
+	series, err := testutil.GatherAndCount(f.registry, "contour_xds_responses_total", "contour_xds_acks_total", "contour_xds_nacks_total")
+	if want := 3 * (len(resources.Types()) + 1); err != nil || series != want {
+		t.Errorf("%d series, %v; want %d", series, err, want)
+	}
+}
+
+// TestAWholeSetIsSentOnceThoughItIsRefused holds the server to waiting for other
+// content: a NACK bears the version before, at which the cache would send again.
+func TestAWholeSetIsSentOnceThoughItIsRefused(t *testing.T) {
+	f := start(t)
+	stream := openSotW(f, adsSotW)
+	resp := ask(t, stream, &discovery.DiscoveryRequest{Node: node, TypeUrl: clusterType})
+	nack := &discovery.DiscoveryRequest{TypeUrl: clusterType, ResponseNonce: resp.GetNonce(), ErrorDetail: &rpcstatus.Status{Message: "no"}}
+	if err := stream.Send(nack); err != nil {
+		t.Fatal(err)
+	}
+	// A response to another type shows that the NACK was taken before.
+	ask(t, stream, &discovery.DiscoveryRequest{TypeUrl: secretType, ResourceNames: []string{"a-secret"}})
+	if n := f.value("contour_xds_responses_total", "cluster"); n != 1 {
+		t.Errorf("%v responses to one request and a refusal", n)
+	}
+	if err := f.Publish(snapshot(t, strings.ReplaceAll(everyType, "connect_timeout: 1s", "connect_timeout: 2s"))); err != nil {
+		t.Fatal(err)
+	}
+	if mended, err := stream.Recv(); err != nil || mended.GetVersionInfo() == resp.GetVersionInfo() {
+		t.Errorf("after a change: %v, %v", mended, err)
+	}
+}
+
+func TestEachOfSeveralResponsesIsAnsweredForItself(t *testing.T) {
+	f := start(t)
+	stream := openDelta(f, adsDelta)
+	var nonces []string
+	for _, name := range []string{"a-secret", "b-secret"} {
+		resp := ask(t, stream, &discovery.DeltaDiscoveryRequest{Node: node, TypeUrl: secretType, ResourceNamesSubscribe: []string{name}})
+		nonces = append(nonces, resp.GetNonce())
+	}
+	for _, answer := range []*discovery.DeltaDiscoveryRequest{
+		{TypeUrl: secretType, ResponseNonce: nonces[0], ErrorDetail: &rpcstatus.Status{Message: "no"}},
+		{TypeUrl: secretType, ResponseNonce: nonces[1]},
+	} {
+		if err := stream.Send(answer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.eventually("one refusal and one acceptance", func() bool {
+		return f.value("contour_xds_nacks_total", "secret") == 1 && f.value("contour_xds_acks_total", "secret") == 1
+	})
 }
 
 func TestFetchIsNotOffered(t *testing.T) {

@@ -1,8 +1,10 @@
 package xds
 
 import (
+	"cmp"
 	"log/slog"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -20,9 +22,9 @@ type stream struct {
 	log     *slog.Logger
 	metrics *metrics
 
-	mu      sync.Mutex        // guards the two below
-	node    *corev3.Node      // pinned at the first request; nil before
-	pending map[string]string // by type URL, the nonce of the newest response that was neither accepted nor refused
+	mu      sync.Mutex          // guards the two below
+	node    *corev3.Node        // pinned at the first request; nil before
+	pending map[string][]string // by type URL, the nonces of responses that were neither accepted nor refused
 }
 
 // sotwStream and deltaStream see each message on its way between the core and
@@ -34,11 +36,12 @@ type sotwStream struct {
 
 // Recv implements [grpc.BidiStreamingServer].
 func (s *sotwStream) Recv() (*discovery.DiscoveryRequest, error) {
-	req, err := s.GenericServerStream.Recv()
-	if err == nil {
-		s.received(req)
+	for {
+		req, err := s.GenericServerStream.Recv()
+		if err != nil || s.received(req) {
+			return req, err
+		}
 	}
-	return req, err
 }
 
 // Send implements [grpc.BidiStreamingServer].
@@ -54,11 +57,12 @@ type deltaStream struct {
 
 // Recv implements [grpc.BidiStreamingServer].
 func (s *deltaStream) Recv() (*discovery.DeltaDiscoveryRequest, error) {
-	req, err := s.GenericServerStream.Recv()
-	if err == nil {
-		s.received(req)
+	for {
+		req, err := s.GenericServerStream.Recv()
+		if err != nil || s.received(req) {
+			return req, err
+		}
 	}
-	return req, err
 }
 
 // Send implements [grpc.BidiStreamingServer].
@@ -80,22 +84,37 @@ type response interface {
 	GetNonce() string
 }
 
-// received tells acceptance from refusal from a mere change of subscription: the
-// first request that bears a response's nonce answers it, and refuses it when it
-// has an error (xDS protocol, "ACK/NACK and versioning").
-func (s *stream) received(req request) {
+// received keeps the books of a request, and tells whether the core is to see it:
+// a request of a type that is not served would only take memory there, and a
+// client can make up any number of types. Such a client waits, as it would for a
+// resource that does not exist.
+func (s *stream) received(req request) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.node == nil && req.GetNode() != nil {
 		s.node = req.GetNode()
 		s.log.Debug("stream identified", "node", nodeText(s.node.GetId()), "cluster", nodeText(s.node.GetCluster()))
 	}
-	typeURL := s.orDefault(req.GetTypeUrl())
-	nonce, waiting := s.pending[typeURL]
-	if !waiting || req.GetResponseNonce() != nonce {
+	// A request on the aggregated service must name its type; that it does not is for
+	// the core to refuse.
+	typeURL := cmp.Or(req.GetTypeUrl(), s.typeURL)
+	if typeURL != "" && label(typeURL) == otherType {
+		s.log.Debug("passing over a request for a type that is not served", "type", bounded(typeURL, maxNodeText))
+		return false
+	}
+	s.answered(typeURL, req)
+	return true
+}
+
+// answered tells acceptance from refusal from a mere change of subscription: the
+// first request that bears a response's nonce answers it, and refuses it when it
+// has an error (xDS protocol, "ACK/NACK and versioning").
+func (s *stream) answered(typeURL string, req request) {
+	i := slices.Index(s.pending[typeURL], req.GetResponseNonce())
+	if i < 0 {
 		return
 	}
-	delete(s.pending, typeURL)
+	s.pending[typeURL] = slices.Delete(s.pending[typeURL], i, i+1)
 	if detail := req.GetErrorDetail(); detail != nil {
 		s.refused(typeURL, detail.GetMessage())
 		return
@@ -109,21 +128,19 @@ func (s *stream) refused(typeURL, words string) {
 		"type", label(typeURL), "node", nodeText(s.node.GetId()), "cluster", nodeText(s.node.GetCluster()), "error", refusalText(words))
 }
 
+// maxPending bounds how many responses of a type are remembered, of a client that
+// answers none.
+const maxPending = 64
+
 // sending is called before the response is on its way, so that the answer can't
 // come first.
 func (s *stream) sending(resp response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	typeURL := s.orDefault(resp.GetTypeUrl())
-	s.pending[typeURL] = resp.GetNonce()
+	typeURL := cmp.Or(resp.GetTypeUrl(), s.typeURL)
+	pending := append(s.pending[typeURL], resp.GetNonce())
+	s.pending[typeURL] = pending[max(0, len(pending)-maxPending):]
 	s.metrics.responses.WithLabelValues(label(typeURL)).Inc()
-}
-
-func (s *stream) orDefault(typeURL string) string {
-	if typeURL == "" {
-		return s.typeURL
-	}
-	return typeURL
 }
 
 // Bounds of what a peer can put into a log line, in bytes.
