@@ -48,7 +48,7 @@ func authorities(bundle []*x509.Certificate) ([]*x509.Certificate, error) {
 		}
 	}
 	if len(roots) == 0 {
-		return nil, errors.New("holds no CA certificate (basic constraints CA:TRUE, RFC 5280 section 4.2.1.9); give the certificate of the CA, not one that it issued")
+		return nil, errors.New("holds no CA certificate (basic constraints CA:TRUE, and key usage keyCertSign if any, RFC 5280 section 4.2.1); give the certificate of the CA, not one that it issued")
 	}
 	return roots, nil
 }
@@ -59,7 +59,8 @@ func isAuthority(cert *x509.Certificate) bool {
 	if cert.Version < 3 {
 		return bytes.Equal(cert.RawIssuer, cert.RawSubject)
 	}
-	return cert.BasicConstraintsValid && cert.IsCA
+	maySign := cert.KeyUsage == 0 || cert.KeyUsage&x509.KeyUsageCertSign != 0
+	return cert.BasicConstraintsValid && cert.IsCA && maySign
 }
 
 // checkLeaf refuses what every peer would refuse.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -94,7 +95,7 @@ func (f *File) follow(ctx context.Context, follower *files.Follower) {
 		}
 		f.restartRequired.Set(1)
 		f.cfg.Logger.Warn("credential files changed; a restart is required to use them, until then the loaded ones are served",
-			"changed", changed, "serving", f.material.Fingerprint())
+			"changed", strings.Join(changed, "; "), "serving", f.material.Fingerprint())
 	})
 }
 

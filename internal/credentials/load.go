@@ -109,7 +109,7 @@ func reason(err *fs.PathError) error {
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w: user id %d may not read it; change its owner, group or mode", fs.ErrPermission, os.Getuid())
 	case errors.Is(err, files.ErrNotRegular):
-		return fmt.Errorf("%w; name the file itself, not its folder", files.ErrNotRegular)
+		return fmt.Errorf("%w; give a file, not a folder, a pipe or a device", files.ErrNotRegular)
 	case errors.Is(err, files.ErrTooLarge):
 		return fmt.Errorf("%w of 1 MiB; it can't be a credential file", files.ErrTooLarge)
 	}

@@ -82,7 +82,7 @@ func TestLoadRefusesNamingSettingAndFile(t *testing.T) {
 		{"a CA file that is missing", func(f *fixture) { f.remove(f.files.CA) }, "--contour-cafile", "check the path"},
 		{"a certificate that is missing", func(f *fixture) { f.remove(f.files.Cert) }, "--contour-mtls-cert", "check the path"},
 		{"a key that is missing", func(f *fixture) { f.remove(f.files.Key) }, "--contour-mtls-key", "check the path"},
-		{"a folder for a file", func(f *fixture) { f.files.CA = filepath.Dir(f.files.CA) }, "--contour-cafile", "name the file itself"},
+		{"a folder for a file", func(f *fixture) { f.files.CA = filepath.Dir(f.files.CA) }, "--contour-cafile", "give a file, not a folder"},
 		{"an empty certificate file", func(f *fixture) { f.write(f.files.Cert, nil) }, "--contour-mtls-cert", "empty"},
 		{"a key of more than 1 MiB", func(f *fixture) { f.write(f.files.Key, make([]byte, 1<<20+1)) }, "--contour-mtls-key", "1 MiB"},
 		{"a CA file that is not PEM", func(f *fixture) { f.write(f.files.CA, []byte("hello")) }, "--contour-cafile", "not PEM"},

@@ -4,6 +4,13 @@ import "crypto/x509"
 
 const typeCertificate = "CERTIFICATE"
 
+// Names that some tools give to certificates, of which the first holds more than
+// one.
+const (
+	typeTrusted = "TRUSTED CERTIFICATE"
+	typeX509    = "X509 CERTIFICATE"
+)
+
 // Certificates returns every certificate in data, in the file's order: a leaf
 // with its intermediates, or a trust bundle. Blocks of other types are passed
 // over, so that a file that holds a chain and its key serves for both. Each
@@ -15,7 +22,11 @@ func Certificates(data []byte) ([]*x509.Certificate, error) {
 	}
 	var certs []*x509.Certificate
 	for _, b := range found {
-		if b.Type != typeCertificate {
+		switch b.Type {
+		case typeCertificate:
+		case typeTrusted, typeX509:
+			return nil, &Error{Kind: BadCertificate, Block: b.number, detail: "it is a " + b.Type + "; write it anew with openssl x509"}
+		default:
 			continue
 		}
 		cert, err := x509.ParseCertificate(b.Bytes)

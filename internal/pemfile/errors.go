@@ -28,7 +28,8 @@ const (
 	EncryptedKey
 	// BadKey is a block that decodes and is no private key that TLS can use.
 	BadKey
-	// WeakKey is an RSA key shorter than [MinRSABits].
+	// WeakKey is an RSA key shorter than [MinRSABits], or an ECDSA key on a curve that
+	// TLS 1.3 does not have.
 	WeakKey
 	// Mismatch is a key that is not the certificate's.
 	Mismatch
@@ -44,7 +45,7 @@ var kindText = map[Kind]string{
 	SeveralKeys:    "holds more than one private key; leave one",
 	EncryptedKey:   "the private key is encrypted; decrypt it, for example with openssl pkey",
 	BadKey:         "does not parse as an RSA, ECDSA or Ed25519 private key",
-	WeakKey:        fmt.Sprintf("the RSA key is shorter than %d bits, which Envoy refuses; make a longer one", MinRSABits),
+	WeakKey:        fmt.Sprintf("the key is weaker than Envoy takes; make one of ECDSA P-256, Ed25519, or RSA with at least %d bits", MinRSABits),
 	Mismatch:       "the key is not the certificate's; the two files must be a pair",
 }
 

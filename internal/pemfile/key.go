@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
 )
@@ -69,6 +70,9 @@ func parseKey(b block) (crypto.Signer, error) {
 		}
 		return key, nil
 	case *ecdsa.PrivateKey:
+		if key.Curve == elliptic.P224() { // which TLS 1.3 has no signature for (RFC 8446 section 4.2.3)
+			return nil, &Error{Kind: WeakKey}
+		}
 		return key, nil
 	case ed25519.PrivateKey:
 		return key, nil

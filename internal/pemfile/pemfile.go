@@ -22,29 +22,31 @@ type block struct {
 	number int
 }
 
-var beginMark = []byte("-----BEGIN ")
+// byteOrderMark is what some editors put before text in UTF-8.
+var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // blocks splits data into its PEM blocks. Text between blocks is allowed, as RFC
 // 7468 section 2 has it; a block that begins and does not decode is an error.
 func blocks(data []byte) ([]block, error) {
+	data = bytes.TrimPrefix(data, byteOrderMark)
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, &Error{Kind: Empty}
 	}
 	var found []block
 	for rest := data; ; {
 		decoded, after := pem.Decode(rest)
-		// pem.Decode skips what it can't decode, so count what it went over.
-		begun := begins(rest[:len(rest)-len(after)])
+		// pem.Decode skips what it can't decode, so count the marks that it went over.
 		if decoded == nil {
-			begun = begins(rest)
+			after = nil
 		}
+		begun, ended := marks(rest[:len(rest)-len(after)])
 		switch {
-		case decoded == nil && begun == 0:
+		case decoded == nil && begun+ended == 0:
 			if len(found) == 0 {
 				return nil, &Error{Kind: NotPEM, detail: encodingHint(data)}
 			}
 			return found, nil
-		case decoded == nil || begun > 1:
+		case decoded == nil || begun > 1 || ended > 1:
 			return nil, &Error{Kind: BrokenBlock, Block: len(found) + 1}
 		}
 		found = append(found, block{Block: decoded, number: len(found) + 1})
@@ -52,13 +54,10 @@ func blocks(data []byte) ([]block, error) {
 	}
 }
 
-// begins counts the lines of data that begin a block.
-func begins(data []byte) int {
-	n := bytes.Count(data, append([]byte("\n"), beginMark...))
-	if bytes.HasPrefix(data, beginMark) {
-		n++
-	}
-	return n
+// marks counts where blocks begin and end in data, at the start of a line or not:
+// an indented mark is none to pem.Decode, and means one all the same.
+func marks(data []byte) (begun, ended int) {
+	return bytes.Count(data, []byte("-----BEGIN ")), bytes.Count(data, []byte("-----END "))
 }
 
 // encodingHint names what a file that is not PEM looks like, when it is one of

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ecdh"
 	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -50,6 +51,7 @@ func TestCertificatesReadsChainsAndBundles(t *testing.T) {
 		{"a chain, leaf first", leaf.CertPEM(), 2},
 		{"text around and between blocks", join([]byte("root of all\n"), ca.PEM(), []byte("# next\n"), ca.PEM(), []byte("end\n")), 2},
 		{"Windows line ends", bytes.ReplaceAll(leaf.CertPEM(), []byte("\n"), []byte("\r\n")), 2},
+		{"a byte order mark", append([]byte("\xef\xbb\xbf"), leaf.CertPEM()...), 2},
 		{"a key beside the chain", join(leaf.KeyPEM(t), leaf.CertPEM()), 2},
 	}
 	for _, row := range rows {
@@ -80,6 +82,10 @@ func TestCertificatesRefuses(t *testing.T) {
 		{"a block that does not decode", broken(ca.PEM()), pemfile.BrokenBlock, 1, "block 1"},
 		{"a broken block between good ones", join(ca.PEM(), broken(ca.PEM()), ca.PEM()), pemfile.BrokenBlock, 2, "block 2"},
 		{"a truncated last block", join(ca.PEM(), ca.PEM()[:100]), pemfile.BrokenBlock, 2, "block 2"},
+		{"an indented block between good ones", join(ca.PEM(), []byte("  "), ca.PEM(), ca.PEM()), pemfile.BrokenBlock, 2, "block 2"},
+		{"a mark with four dashes", join(ca.PEM(), bytes.TrimPrefix(ca.PEM(), []byte("-")), ca.PEM()), pemfile.BrokenBlock, 2, "block 2"},
+		{"a block whose first line is missing", join(ca.PEM(), ca.PEM()[28:]), pemfile.BrokenBlock, 2, "block 2"},
+		{"a certificate of openssl's own kind", join(ca.PEM(), encode("TRUSTED CERTIFICATE", ca.Cert.Raw)), pemfile.BadCertificate, 2, "TRUSTED CERTIFICATE"},
 		{"a block that is no certificate", join(ca.PEM(), encode("CERTIFICATE", []byte("no"))), pemfile.BadCertificate, 2, "block 2"},
 		{"only a key", key, pemfile.NoCertificate, 0, "found only PRIVATE KEY"},
 		{"only a block of a made-up type", encode("SECRET SAUCE", nil), pemfile.NoCertificate, 0, "another type"},
@@ -137,6 +143,10 @@ func TestKeyRefusesAndTellsNothingOfTheKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p224, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
 	x25519, err := ecdh.X25519().GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -160,6 +170,7 @@ func TestKeyRefusesAndTellsNothingOfTheKey(t *testing.T) {
 		{"a PKCS #8 key in a SEC 1 frame", encode("EC PRIVATE KEY", block.Bytes), pemfile.BadKey, 1, "does not parse"},
 		{"a broken line in the key", broken(key), pemfile.BrokenBlock, 1, "block 1"},
 		{"an RSA key of 1024 bits", encode("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(weak)), pemfile.WeakKey, 0, "2048"},
+		{"an ECDSA key on P-224", encode("PRIVATE KEY", der(t, func() ([]byte, error) { return x509.MarshalPKCS8PrivateKey(p224) })), pemfile.WeakKey, 0, "P-256"},
 		{"a key that can't sign", encode("PRIVATE KEY", der(t, func() ([]byte, error) { return x509.MarshalPKCS8PrivateKey(x25519) })), pemfile.BadKey, 1, "does not parse"},
 	}
 	for _, row := range rows {
