@@ -24,6 +24,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("PEM", "-----BEGIN PRIVATE KEY-----\nhush\n-----END PRIVATE KEY-----\n")
 			certs := filepath.Join(env.WorkDir, "certs")
 			if err := os.CopyFS(certs, os.DirFS(made)); err != nil {
 				return err

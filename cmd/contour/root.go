@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,6 +29,7 @@ func newRoot() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddCommand(newServe(), newBootstrap(), newValidate(), newVersion())
+	completeValues(root)
 	return root
 }
 
@@ -77,63 +80,65 @@ func loadSettings(cmd *cobra.Command) (*settings, error) {
 // decode puts the settings into the fields of into that are tagged with their
 // names.
 func (s *settings) decode(into any) error {
-	return s.viper.Unmarshal(into, viper.DecodeHook(mapstructure.DecodeHookFuncType(splitList)))
+	hooks := mapstructure.ComposeDecodeHookFunc(mapstructure.DecodeHookFuncType(splitList), mapstructure.DecodeHookFuncType(decimal))
+	return s.viper.Unmarshal(into, viper.DecodeHook(hooks))
 }
 
 // readFile takes the section of cmd out of the configuration file. The other
 // commands' sections are theirs, but a key that no command knows is an error
 // wherever it stands.
 func (s *settings) readFile(cmd *cobra.Command, path string) error {
-	file := viper.NewWithOptions(viper.KeyDelimiter(keySeparator))
-	file.SetConfigFile(path)
-	if filepath.Ext(path) == "" {
-		file.SetConfigType("yaml")
-	}
-	if err := file.ReadInConfig(); err != nil {
-		var pathErr *fs.PathError
-		if errors.As(err, &pathErr) {
-			err = pathErr.Err
-		}
+	sections, err := decodeFile(path)
+	if err != nil {
 		return fmt.Errorf("reading configuration file %q (from %s): %w", path, s.origin(configFlag), err)
 	}
-	for _, key := range file.AllKeys() {
-		if err := checkKey(cmd.Root(), key, file.Get(key)); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(sections)) {
+		if err := checkSection(cmd.Root(), name, sections[name]); err != nil {
 			return fmt.Errorf("configuration file %q: %w", path, err)
 		}
 	}
 	s.where = fmt.Sprintf("key %s.%%s of configuration file %q", cmd.Name(), path)
-	s.section, _ = file.Get(cmd.Name()).(map[string]any)
+	s.section, _ = sections[cmd.Name()].(map[string]any)
 	return s.viper.MergeConfigMap(s.section)
 }
 
-// checkKey accepts a section's setting, and a section with nothing in it.
-func checkKey(root *cobra.Command, key string, value any) error {
-	section, name, inSection := strings.Cut(key, keySeparator)
-	var sections []string
-	for _, cmd := range root.Commands() {
-		if cmd.Flags().Lookup(configFlag) == nil {
-			continue
-		}
-		sections = append(sections, cmd.Name()+":")
-		if cmd.Name() != section {
-			continue
-		}
-		switch {
-		case !inSection && value == nil:
-			return nil
-		case !inSection:
-			return fmt.Errorf("%s: must hold settings, each by its flag's name without the dashes", section)
-		case name != configFlag && cmd.Flags().Lookup(name) != nil && name != helpFlag:
-			return nil
-		}
-		return fmt.Errorf("unknown key %q in section %s: the keys are the flags of contour %s --help, without the dashes", name, section, section)
+// decodeFile decodes by viper's codecs, and not by its ReadInConfig: that drops
+// keys without a value, which are errors here.
+func decodeFile(path string) (map[string]any, error) {
+	format := strings.TrimPrefix(filepath.Ext(path), ".")
+	switch format {
+	case "":
+		format = "yaml"
+	case "yaml", "yml", "json", "toml":
+	default:
+		return nil, errors.New("its name must end in .yaml, .yml, .json or .toml")
 	}
-	slices.Sort(sections)
-	return fmt.Errorf("unknown key %q: the file has a section for each command (%s), with the settings inside", section, strings.Join(sections, ", "))
+	data, err := os.ReadFile(path)
+	if err != nil {
+		var pathErr *fs.PathError
+		if errors.As(err, &pathErr) {
+			err = pathErr.Err
+		}
+		return nil, err
+	}
+	if secondDocument.Match(data) {
+		return nil, errors.New("it holds a second YAML document; put all settings into one")
+	}
+	decoder, err := viper.NewCodecRegistry().Decoder(format)
+	if err != nil {
+		return nil, err
+	}
+	sections := make(map[string]any)
+	return sections, decoder.Decode(data, sections)
 }
 
 // value is the layered value of a setting, as its layer has it.
-func (s *settings) value(name string) any { return s.viper.Get(name) }
+func (s *settings) value(name string) any {
+	if s.layer(name) == byFile {
+		return s.section[name] // viper gives a key without a value its default
+	}
+	return s.viper.Get(name)
+}
 
 // inFile tells whether the configuration file gives name, be it without a value.
 func (s *settings) inFile(name string) bool {

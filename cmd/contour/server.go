@@ -44,7 +44,7 @@ func serve(ctx context.Context, cfg serveConfig, logOut io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return run(ctx, cfg, log, parts{folder: folder, door: door, server: server, admin: admin.New(registry)})
+	return run(ctx, cfg, log, parts{folder: folder, door: door, server: server, admin: admin.New(registry, log)})
 }
 
 // parts are what is loaded and ready to be run.
@@ -56,7 +56,7 @@ type parts struct {
 }
 
 // run listens and serves. When ctx ends, readiness goes first, then the streams,
-// and the admin listener last, so that a probe sees all of it.
+// and the admin listener last, so that health can be asked until the end.
 func run(ctx context.Context, cfg serveConfig, log *slog.Logger, p parts) error {
 	metricsListener, err := listen("metrics", cfg.MetricsAddress, cfg.MetricsPort)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -28,11 +29,13 @@ const (
 // Server serves /metrics, /healthz and /readyz. It is safe for concurrent use.
 type Server struct {
 	gatherer prometheus.Gatherer
+	log      *slog.Logger
 	ready    atomic.Bool
 }
 
-// New returns a server of the metrics in g that is healthy and not yet ready.
-func New(g prometheus.Gatherer) *Server { return &Server{gatherer: g} }
+// New returns a server of the metrics in g that is healthy and not yet ready. What
+// goes wrong with a client or a connection is logged to log.
+func New(g prometheus.Gatherer, log *slog.Logger) *Server { return &Server{gatherer: g, log: log} }
 
 // SetReady says what /readyz answers from now on.
 func (s *Server) SetReady(ready bool) { s.ready.Store(ready) }
@@ -62,6 +65,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler: s.Handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout,
 		WriteTimeout: requestTimeout, IdleTimeout: idleTimeout,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	// AfterFunc's work is awaited below, so that nothing outlives Serve.
 	stopped := make(chan struct{})

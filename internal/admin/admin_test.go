@@ -3,6 +3,7 @@ package admin_test
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"testing"
@@ -23,7 +24,7 @@ func start(t *testing.T) (s *admin.Server, url string, stop func() error) {
 	registry := prometheus.NewPedanticRegistry()
 	counter := prometheus.NewCounter(prometheus.CounterOpts{Name: "contour_example_total", Help: "An example."})
 	registry.MustRegister(counter)
-	s = admin.New(registry)
+	s = admin.New(registry, slog.New(slog.DiscardHandler))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +112,7 @@ func TestServeTellsAFailureToListen(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = listener.Close()
-	if err := admin.New(prometheus.NewRegistry()).Serve(t.Context(), listener); err == nil {
+	if err := admin.New(prometheus.NewRegistry(), slog.New(slog.DiscardHandler)).Serve(t.Context(), listener); err == nil {
 		t.Error("serves on a closed listener")
 	}
 }
