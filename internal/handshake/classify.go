@@ -81,6 +81,9 @@ var texts = []struct {
 	{"client offered only unsupported versions", ProtocolVersion},
 	{"client requested unsupported application protocols", NoALPN},
 	{"missing selected ALPN property", NoALPN},
+	{"doesn't support any of the certificate's signature algorithms", NoSharedParameters},
+	{"no cipher suite supported by both client and server", NoSharedParameters},
+	{"no key exchanges supported by both client and server", NoSharedParameters},
 	{"failed to parse client certificate", BadCertificate},
 	{"invalid signature by the client certificate", BadCertificate},
 }

@@ -1,7 +1,9 @@
 package handshake
 
 import (
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -9,15 +11,20 @@ import (
 )
 
 // Listener returns inner with its connections wrapped, so that they are counted
-// from the moment they are let in until they are closed, by whomever. The caller
-// goes on owning inner.
+// from the moment they are let in until they are closed, by whomever. Closing it
+// closes inner, and the connections that are still in their handshake: a server
+// that drains would wait for each of them, and a stranger can hold them up.
 func (d *Door) Listener(inner net.Listener) net.Listener {
-	return &listener{Listener: inner, live: d.metrics.connections}
+	return &listener{Listener: inner, live: d.metrics.connections, waiting: make(map[*conn]struct{})}
 }
 
 type listener struct {
 	net.Listener
 	live prometheus.Gauge
+
+	mu      sync.Mutex // guards the two below
+	closed  bool
+	waiting map[*conn]struct{} // in their handshake
 }
 
 // Accept implements [net.Listener].
@@ -26,7 +33,38 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: raw, live: l.live}, nil
+	c := &conn{Conn: raw, listener: l}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		_ = raw.Close()
+		return nil, net.ErrClosed
+	}
+	l.waiting[c] = struct{}{}
+	return c, nil
+}
+
+// Close implements [net.Listener].
+func (l *listener) Close() error {
+	err := l.Listener.Close()
+	l.mu.Lock()
+	l.closed = true
+	waiting := slices.Collect(maps.Keys(l.waiting))
+	l.mu.Unlock()
+	for _, c := range waiting {
+		_ = c.Close()
+	}
+	return err
+}
+
+// arrived takes a connection from those that wait, and tells whether it was among
+// them.
+func (l *listener) arrived(c *conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, waited := l.waiting[c]
+	delete(l.waiting, c)
+	return waited
 }
 
 // A conn is the raw connection, below TLS. It is here that the end is seen for
@@ -34,30 +72,29 @@ func (l *listener) Accept() (net.Conn, error) {
 // and first frame, and the TLS connection closes it too.
 type conn struct {
 	net.Conn
-	live prometheus.Gauge
+	listener *listener
 
-	mu               sync.Mutex // guards the two below
-	admitted, closed bool
+	mu       sync.Mutex // guards admitted
+	admitted bool
 }
 
 // admit counts the connection, unless it was closed meanwhile.
 func (c *conn) admit() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.closed && !c.admitted {
+	if c.listener.arrived(c) {
 		c.admitted = true
-		c.live.Inc()
+		c.listener.live.Inc()
 	}
 }
 
 // Close implements [net.Conn].
 func (c *conn) Close() error {
 	c.mu.Lock()
-	if !c.closed {
-		c.closed = true
-		if c.admitted {
-			c.live.Dec()
-		}
+	c.listener.arrived(c)
+	if c.admitted {
+		c.admitted = false
+		c.listener.live.Dec()
 	}
 	c.mu.Unlock()
 	return c.Conn.Close()

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -164,6 +165,17 @@ func (s *server) raw(data []byte, hangUp bool) {
 	}
 }
 
+// openssl connects with openssl's own client, for what Go's can't be made to do.
+// How it ends is of no interest: the server is asked.
+func (s *server) openssl(args ...string) {
+	s.t.Helper()
+	cmd := exec.Command("openssl", append([]string{"s_client", "-connect", s.addr}, args...)...)
+	var exit *exec.ExitError
+	if out, err := cmd.CombinedOutput(); err != nil && !errors.As(err, &exit) {
+		s.t.Fatalf("openssl: %v\n%s", err, out)
+	}
+}
+
 // helloRecord begins a ClientHello of TLS and holds none of it.
 var helloRecord = []byte{0x16, 3, 1, 1, 0, 1, 0, 0}
 
@@ -212,6 +224,12 @@ func TestEachRefusalIsCountedByItsReason(t *testing.T) {
 			c.NextProtos = []string{"http/1.1"}
 			s.dial(c)
 		}, handshake.NoALPN},
+		{"a client that knows only RSA signatures, of an ECDSA server", func(s *server) {
+			s.openssl("-tls1_3", "-alpn", "h2", "-sigalgs", "RSA-PSS+SHA256")
+		}, handshake.NoSharedParameters},
+		{"a client that knows no group of ours", func(s *server) {
+			s.openssl("-tls1_3", "-alpn", "h2", "-groups", "X448")
+		}, handshake.NoSharedParameters},
 		{"a client that does not trust us", func(s *server) {
 			c := s.client()
 			c.RootCAs = certtest.NewCA(s.t, "other").Pool()
@@ -305,6 +323,32 @@ func TestAConnectionThatIsClosedAfterItsHandshakeIsNotCountedOn(t *testing.T) {
 	_ = conn.Close()
 	s.eventually("the handshake is counted", func() bool { return s.values("contour_xds_tls_handshakes_total")["success"] == 1 })
 	s.eventually("no connection", func() bool { return s.values("contour_xds_connections")[""] == 0 })
+}
+
+func TestClosingTheListenerEndsWhatIsStillInItsHandshake(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener := handshake.New(handshake.Config{}).Listener(inner)
+	stranger, err := net.Dial("tcp", inner.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stranger.Close()
+	accepted, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := accepted.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the handshake goes on: %v", err)
+	}
+	if _, err := listener.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a closed listener accepts: %v", err)
+	}
 }
 
 func TestNoSessionIsEverResumed(t *testing.T) {

@@ -26,6 +26,9 @@ const (
 	ProtocolVersion Reason = "protocol_version"
 	// NoALPN: the client does not offer h2.
 	NoALPN Reason = "no_alpn"
+	// NoSharedParameters: the client offers no cipher suite, group or signature
+	// algorithm that this server can use with its certificate.
+	NoSharedParameters Reason = "no_shared_parameters"
 	// PeerAlert: the client refused us, with a TLS alert.
 	PeerAlert Reason = "peer_alert"
 	// CredentialsUnavailable: this server had nothing to serve the handshake with.
@@ -42,6 +45,6 @@ const (
 func Reasons() []Reason {
 	return []Reason{
 		NoCertificate, UnknownCA, Expired, NotYetValid, WrongUsage, BadCertificate, NotTLS,
-		ProtocolVersion, NoALPN, PeerAlert, CredentialsUnavailable, Timeout, Closed, Other,
+		ProtocolVersion, NoALPN, NoSharedParameters, PeerAlert, CredentialsUnavailable, Timeout, Closed, Other,
 	}
 }
