@@ -20,6 +20,7 @@ func transportSocket(cfg Config) (*corev3.TransportSocket, error) {
 			TlsParams: &tlsv3.TlsParameters{
 				TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_3,
 				TlsMaximumProtocolVersion: tlsv3.TlsParameters_TLSv1_3,
+				SignatureAlgorithms:       signatureAlgorithms,
 			},
 			TlsCertificates: []*tlsv3.TlsCertificate{{
 				CertificateChain: file(cfg.TLS.CertFile),
@@ -43,6 +44,15 @@ func transportSocket(cfg Config) (*corev3.TransportSocket, error) {
 		Name:       "envoy.transport_sockets.tls",
 		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: upstream},
 	}, nil
+}
+
+// signatureAlgorithms are those of TLS 1.3 (RFC 8446 section 4.2.3) that both sides
+// know, by BoringSSL's names. Left to itself, Envoy offers neither Ed25519 nor
+// ECDSA on P-521, and could reach no server with such a key.
+var signatureAlgorithms = []string{
+	"ecdsa_secp256r1_sha256", "ed25519", "rsa_pss_rsae_sha256",
+	"ecdsa_secp384r1_sha384", "rsa_pss_rsae_sha384",
+	"ecdsa_secp521r1_sha512", "rsa_pss_rsae_sha512",
 }
 
 // serverIdentity keeps every other certificate of the CA, each Envoy's included,

@@ -31,9 +31,11 @@ type KeyType int
 
 // The algorithms that Envoy and Go both take.
 const (
-	ECDSA KeyType = iota
+	ECDSA KeyType = iota // on P-256
+	P384
+	P521
 	Ed25519
-	RSA
+	RSA // of 2048 bits
 )
 
 // NewKey makes a key. Failing to is the test's failure.
@@ -44,6 +46,10 @@ func NewKey(t testing.TB, kind KeyType) crypto.Signer {
 	switch kind {
 	case ECDSA:
 		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case P384:
+		key, err = ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	case P521:
+		key, err = ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
 	case Ed25519:
 		_, key, err = ed25519.GenerateKey(rand.Reader)
 	case RSA:

@@ -100,7 +100,7 @@ func TestCertificatesRefuses(t *testing.T) {
 
 func TestKeyReadsEveryAlgorithmAndEncoding(t *testing.T) {
 	ca := certtest.NewCA(t, "root")
-	for name, algorithm := range map[string]certtest.KeyType{"ECDSA": certtest.ECDSA, "Ed25519": certtest.Ed25519, "RSA": certtest.RSA} {
+	for name, algorithm := range map[string]certtest.KeyType{"ECDSA": certtest.ECDSA, "P-384": certtest.P384, "P-521": certtest.P521, "Ed25519": certtest.Ed25519, "RSA": certtest.RSA} {
 		leaf := certtest.Server()
 		leaf.Key = algorithm
 		pair := ca.Issue(t, leaf)

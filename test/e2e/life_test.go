@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
@@ -73,20 +74,31 @@ func TestABrokenChangeIsRefusedAndTheLastGoodServed(t *testing.T) {
 	f.wantAnswer(e, "http", "/", "mended")
 }
 
-// TestARefusalByEnvoyIsCountedAndLogged sends what only Envoy can tell is wrong.
-func TestARefusalByEnvoyIsCountedAndLogged(t *testing.T) {
-	f := newFixture(t)
-	f.writeAll(overADS, newUpstream(t))
-	c := f.serve()
-	e := envoy.Start(t, f.bootstrap(c, f.client), envoy.Options{})
-	f.wantAnswer(e, "http", "/", "hello")
+// TestARefusalByEnvoyIsCountedAndLoggedOnce sends what only Envoy can tell is
+// wrong, and sends it once: a server that answers the refusal with the same again
+// does so thousands of times a second.
+func TestARefusalByEnvoyIsCountedAndLoggedOnce(t *testing.T) {
+	for _, protocol := range []string{"delta-ads", "ads", "delta", "sotw"} {
+		t.Run(protocol, func(t *testing.T) {
+			f := newFixture(t)
+			f.writeAll(overADS, newUpstream(t))
+			c := f.serve()
+			e := envoy.Start(t, f.bootstrap(c, f.client, "--xds-protocol", protocol), envoy.Options{})
+			f.wantAnswer(e, "http", "/", "hello")
 
-	f.write("routes.yaml", strings.Replace(routesYAML, "prefix: /upstream", `safe_regex: {regex: "[["}`, 1))
-	c.wantMetric(1, "contour_xds_nacks_total", "type", "route")
-	if !containsAll(c.log(), "NACK", `"node":"e2e"`, `"type":"route"`, "[[") {
-		t.Errorf("the refusal is not logged with node, type and Envoy's words: %s", c.log())
+			f.write("routes.yaml", strings.Replace(routesYAML, "prefix: /upstream", `safe_regex: {regex: "[["}`, 1))
+			c.wantMetric(1, "contour_xds_nacks_total", "type", "route")
+			time.Sleep(time.Second) // in which nothing may happen
+			c.wantMetric(1, "contour_xds_nacks_total", "type", "route")
+			if n := strings.Count(c.log(), "NACK"); n != 1 || !containsAll(c.log(), `"node":"e2e"`, `"type":"route"`, "[[") {
+				t.Errorf("logged %d times, or not with node, type and Envoy's words: %s", n, c.log())
+			}
+			f.wantAnswer(e, "http", "/", "hello")
+
+			f.writeRoute("mended")
+			f.wantAnswer(e, "http", "/", "mended")
+		})
 	}
-	f.wantAnswer(e, "http", "/", "hello")
 }
 
 func TestNewCredentialFilesAskForARestartAndChangeNothingBefore(t *testing.T) {

@@ -11,3 +11,7 @@ import (
 func TestLongOldestEnvoyIsServedInEveryProtocol(t *testing.T) {
 	servedInEveryProtocol(t, envoy.OldestVersion)
 }
+
+func TestLongEveryKindOfKeyWorksWithTheOldestEnvoy(t *testing.T) {
+	everyKindOfKey(t, envoy.OldestVersion)
+}
