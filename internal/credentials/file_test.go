@@ -1,11 +1,9 @@
 package credentials_test
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,29 +12,12 @@ import (
 
 	"github.com/contour-xds/contour/internal/certtest"
 	"github.com/contour-xds/contour/internal/credentials"
+	"github.com/contour-xds/contour/internal/logtest"
 )
 
-// lockedBuffer takes log lines from another goroutine.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
-func newFile(t *testing.T, f *fixture) (*credentials.File, *lockedBuffer) {
+func newFile(t *testing.T, f *fixture) (*credentials.File, *logtest.Buffer) {
 	t.Helper()
-	log := &lockedBuffer{}
+	log := &logtest.Buffer{}
 	provider, err := credentials.NewFile(credentials.FileConfig{
 		Files: f.set(), Logger: slog.New(slog.NewTextHandler(log, nil)), Poll: 10 * time.Millisecond,
 	})

@@ -3,7 +3,6 @@ package credentials_test
 import (
 	"bytes"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/pem"
 	"log/slog"
 	"os"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/contour-xds/contour/internal/certtest"
 	"github.com/contour-xds/contour/internal/credentials"
+	"github.com/contour-xds/contour/internal/logtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -64,12 +64,7 @@ func (f *fixture) load(role credentials.Role) (*credentials.Material, error, str
 func (f *fixture) keepsTheKey(text string) {
 	f.t.Helper()
 	block, _ := pem.Decode(f.pair.KeyPEM(f.t))
-	body := base64.StdEncoding.EncodeToString(block.Bytes)
-	for i := 0; i+8 <= len(body); i++ {
-		if strings.Contains(text, body[i:i+8]) {
-			f.t.Fatalf("key material told: characters %d to %d of the key", i, i+8)
-		}
-	}
+	logtest.Silent(f.t, text, block.Bytes)
 }
 
 func TestLoadRefusesNamingSettingAndFile(t *testing.T) {

@@ -1,7 +1,6 @@
 package handshake_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -12,7 +11,6 @@ import (
 	"net"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,6 +24,7 @@ import (
 	"github.com/contour-xds/contour/internal/certtest"
 	"github.com/contour-xds/contour/internal/credentials"
 	"github.com/contour-xds/contour/internal/handshake"
+	"github.com/contour-xds/contour/internal/logtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -45,24 +44,7 @@ type server struct {
 	ca       *certtest.CA
 	addr     string
 	registry *prometheus.Registry
-	log      *lockedBuffer
-}
-
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
+	log      *logtest.Buffer
 }
 
 // unavailable makes the provider fail.
@@ -70,7 +52,7 @@ var errUnavailable = errors.New("the vault is closed")
 
 func newServer(t *testing.T, available bool) *server {
 	t.Helper()
-	s := &server{t: t, ca: certtest.NewCA(t, "root"), registry: prometheus.NewPedanticRegistry(), log: &lockedBuffer{}}
+	s := &server{t: t, ca: certtest.NewCA(t, "root"), registry: prometheus.NewPedanticRegistry(), log: &logtest.Buffer{}}
 	pair := s.ca.Issue(t, certtest.Server())
 	p := provider{material: credentials.NewMaterial(pair.Chain, pair.Key, []*x509.Certificate{s.ca.Cert}, time.Now())}
 	if !available {

@@ -8,13 +8,13 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"strings"
 	"testing"
 
 	"github.com/contour-xds/contour/internal/certtest"
+	"github.com/contour-xds/contour/internal/logtest"
 	"github.com/contour-xds/contour/internal/pemfile"
 )
 
@@ -178,21 +178,9 @@ func TestKeyRefusesAndTellsNothingOfTheKey(t *testing.T) {
 			_, err := pemfile.Key(row.data)
 			want(t, err, row.kind, row.block, row.says)
 			if err != nil {
-				tellsNothing(t, err.Error(), block.Bytes)
+				logtest.Silent(t, err.Error(), block.Bytes)
 			}
 		})
-	}
-}
-
-// tellsNothing fails when text holds any eight characters in a row of secret's
-// base64.
-func tellsNothing(t *testing.T, text string, secret []byte) {
-	t.Helper()
-	body := base64.StdEncoding.EncodeToString(secret)
-	for i := 0; i+8 <= len(body); i++ {
-		if strings.Contains(text, body[i:i+8]) {
-			t.Fatalf("key material in an error: characters %d to %d of the key", i, i+8)
-		}
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
+	"github.com/contour-xds/contour/internal/logtest"
 	"github.com/contour-xds/contour/internal/resources"
 	"github.com/contour-xds/contour/internal/xds"
 )
@@ -72,35 +73,18 @@ func snapshot(t *testing.T, text string) *resources.Snapshot {
 	return s
 }
 
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
 type fixture struct {
 	*xds.Server
 	t        *testing.T
 	conn     *grpc.ClientConn
 	registry *prometheus.Registry
-	log      *lockedBuffer
+	log      *logtest.Buffer
 	stop     func() error
 }
 
 func start(t *testing.T) *fixture {
 	t.Helper()
-	f := &fixture{t: t, registry: prometheus.NewPedanticRegistry(), log: &lockedBuffer{}}
+	f := &fixture{t: t, registry: prometheus.NewPedanticRegistry(), log: &logtest.Buffer{}}
 	server, err := xds.New(xds.Config{
 		Credentials: insecure.NewCredentials(), Snapshot: snapshot(t, everyType),
 		Logger: slog.New(slog.NewTextHandler(f.log, nil)), Registerer: f.registry,
