@@ -138,7 +138,8 @@ func (s *stream) sending(resp response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	typeURL := cmp.Or(resp.GetTypeUrl(), s.typeURL)
-	pending := append(s.pending[typeURL], resp.GetNonce())
+	pending := s.pending[typeURL]
+	pending = append(pending, resp.GetNonce())
 	s.pending[typeURL] = pending[max(0, len(pending)-maxPending):]
 	s.metrics.responses.WithLabelValues(label(typeURL)).Inc()
 }
