@@ -6,6 +6,12 @@ func check(all []*resource, complete bool, external []string) Errors {
 	g := references{free: map[*resource]freedom{}}
 	var errs Errors
 	for _, r := range all {
+		if errs.full() || g.found.full() {
+			return append(errs, g.found...)
+		}
+		if r.id() == serverCluster {
+			errs = append(errs, r.findingAt(r.node.line, "", "is the cluster by which an Envoy reaches this server and comes from its start configuration, which stays in force: give this one another name"))
+		}
 		if r.message == nil {
 			continue
 		}
@@ -19,6 +25,8 @@ func check(all []*resource, complete bool, external []string) Errors {
 	}
 	return errs
 }
+
+var serverCluster = identity{urlPrefix + string(clusterType), ServerCluster}
 
 // defined returns what may be referred to.
 func defined(all []*resource, external []string) map[identity]bool {

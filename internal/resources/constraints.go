@@ -44,6 +44,9 @@ func (r *resource) violated(err error, md protoreflect.MessageDescriptor, p path
 	case violations:
 		var errs Errors
 		for _, one := range e.AllErrors() {
+			if errs.full() {
+				break
+			}
 			errs = append(errs, r.violated(one, md, p)...)
 		}
 		return errs

@@ -3,6 +3,8 @@ package resources
 import (
 	"strings"
 	"testing"
+
+	"github.com/contour-xds/contour/internal/files"
 )
 
 // indent puts text deeper, behind what a resource begins with.
@@ -30,6 +32,7 @@ func TestFieldsThatAreRefused(t *testing.T) {
 		{"a number where a text is due", "alt_stat_name: 5", at + "alt_stat_name: expects a text: put it in quotes, since YAML reads it as a number without"},
 		{"a text where a boolean is due", `ignore_health_on_host_removal: maybe`, at + "ignore_health_on_host_removal: expects true or false"},
 		{"a duration with a part that it has not", "connect_timeout: {minutes: 5}", at + `connect_timeout: expects a duration such as "5s" or "0.25s", in seconds`},
+		{"a duration of zeros alone", `connect_timeout: "000"`, at + `connect_timeout: expects a duration such as "5s" or "0.25s", in seconds`},
 		{"a duration that is too long", "connect_timeout: {seconds: 999999999999999}", at + `connect_timeout: expects a duration such as "5s" or "0.25s", in seconds`},
 		{"a number in the wrong part", "per_connection_buffer_limit_bytes: {valeu: 5}", at + "per_connection_buffer_limit_bytes: expects a whole number from 0 to 4294967295"},
 		{"an @type without a host", `typed_extension_protocol_options: {x: {"@type": envoy.extensions.filters.http.router.v3.Router}}`, at + `typed_extension_protocol_options["x"]: has an @type without a host: write "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"`},
@@ -44,6 +47,7 @@ func TestFieldsThatAreRefused(t *testing.T) {
 		{"an Any without a type", "typed_extension_protocol_options: {envoy.x: {a: b}}", at + `typed_extension_protocol_options["envoy.x"]: lacks an @type, such as "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"`},
 		{"an Any that is a text", "typed_extension_protocol_options: {envoy.x: word}", at + `typed_extension_protocol_options["envoy.x"]: expects a message with its @type`},
 		{"an Any of an unknown type", `typed_extension_protocol_options: {x: {"@type": type.googleapis.com/envoy.extensions.filters.http.golang.v3alpha.Config}}`, at + `typed_extension_protocol_options["x"]: has the unknown type envoy.extensions.filters.http.golang.v3alpha.Config: this server knows the types of Envoy itself and of cncf/xds, not those of Envoy's contrib extensions`},
+		{"an Any whose type has a slip of the pen", `typed_extension_protocol_options: {x: {"@type": type.googleapis.com/envoy.extensions.filters.http.ruoter.v3.Router}}`, at + `typed_extension_protocol_options["x"]: has the unknown type envoy.extensions.filters.http.ruoter.v3.Router: did you mean "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"?`},
 		{"an Any of the v2 API", `typed_extension_protocol_options: {x: {"@type": type.googleapis.com/envoy.config.filter.http.router.v2.Router}}`, at + `typed_extension_protocol_options["x"]: has the type envoy.config.filter.http.router.v2.Router of the v2 API, which Envoy no longer reads: use its v3 successor`},
 		{"an @type that is no name", `typed_extension_protocol_options: {x: {"@type": some text}}`, at + `typed_extension_protocol_options["x"]: has an @type that names no message: it reads like "type.googleapis.com/envoy.config.cluster.v3.Cluster"`},
 		{"an Any of a plain value", `typed_extension_protocol_options: {x: {"@type": type.googleapis.com/google.protobuf.Duration, value: 5}}`, at + `typed_extension_protocol_options["x"]: expects, beside the @type, "value:" with a duration such as "5s" or "0.25s", in seconds`},
@@ -71,6 +75,8 @@ func TestResourcesThatAreRefused(t *testing.T) {
 		{"no type", "resources:\n- name: x\n", `a.yaml:2: has a resource without an @type, such as "@type": type.googleapis.com/envoy.config.cluster.v3.Cluster`},
 		{"a type that is not served", "resources:\n- \"@type\": type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration\n  name: x\n", "a.yaml:2: has a resource of type envoy.config.route.v3.ScopedRouteConfiguration, which this server does not serve: put the scopes into the listener, as scoped_route_configurations_list"},
 		{"a type that nobody serves", "resources:\n- \"@type\": type.googleapis.com/envoy.config.core.v3.Address\n", "a.yaml:2: has a resource of type envoy.config.core.v3.Address, which this server does not serve"},
+		{"a type with a slip of the pen", "resources:\n- \"@type\": type.googleapis.com/envoy.config.clusters.v3.Cluster\n", `a.yaml:2: has the unknown type envoy.config.clusters.v3.Cluster: did you mean "type.googleapis.com/envoy.config.cluster.v3.Cluster"?`},
+		{"a type of nobody's", "resources:\n- \"@type\": type.googleapis.com/example.v1.Thing\n", "a.yaml:2: has the unknown type example.v1.Thing: this server knows the types of Envoy itself and of cncf/xds, not those of Envoy's contrib extensions"},
 		{"a type of the v2 API", "resources:\n- \"@type\": type.googleapis.com/envoy.api.v2.Cluster\n", "a.yaml:2: has the type envoy.api.v2.Cluster of the v2 API, which Envoy no longer reads: use its v3 successor"},
 		{"no name", "resources:\n- \"@type\": " + clusterURL + "\n  type: STATIC\n", "a.yaml:2: cluster: name: is missing: an Envoy asks for a resource by its name"},
 		{"an empty name", "resources:\n- \"@type\": type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment\n  cluster_name: \"\"\n", "a.yaml:2: endpoint: cluster_name: is missing: an Envoy asks for a resource by its name"},
@@ -136,6 +142,36 @@ func TestManyFindingsAreCutShort(t *testing.T) {
 	lines := strings.Split(err.Error(), "\n")
 	if len(lines) != 21 || lines[20] != "and 5 more" {
 		t.Errorf("got %d lines, the last one %q", len(lines), lines[len(lines)-1])
+	}
+}
+
+func TestFindingsAreBounded(t *testing.T) {
+	many := func(item, separator string, n int) string {
+		return strings.TrimSuffix(strings.Repeat(item+separator, n), separator)
+	}
+	for _, c := range []struct{ name, file, content string }{
+		{"resources that are none", "a.json", `{"resources": [` + many("[]", ",\n", 3000) + "]}"},
+		{"fields of the wrong kind", "a.yaml", clusterWith("health_checks: [" + many("x", ", ", 3000) + "]")},
+		{"violated constraints", "a.yaml", clusterWith("load_assignment: {cluster_name: x, endpoints: [" + many("{priority: 129}", ", ", 3000) + "]}")},
+		{"references to nothing", "a.yaml", resourcesOf(strings.Replace(routeAway, "[{match: {prefix: /}, route: {cluster: away}}]", "["+many("{match: {prefix: /}, route: {cluster: away}}", ", ", 3000)+"]", 1))},
+		{"sources that can't work", "a.yaml", resourcesOf(many(clusterOf("x", `transport_socket: {name: tls, typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, common_tls_context: {validation_context_sds_secret_config: {name: s, sds_config: {self: {}}}}}}`), "", 1500))},
+		{"resources of one name", "a.yaml", resourcesOf(many(cluster("x"), "", 3000))},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			all, _, found := parseFiles([]files.File{{Path: c.file, Data: []byte(c.content)}})
+			for _, n := range []int{len(found), len(duplicates(all)), len(check(all, true, nil))} {
+				if n > 2*maxFound {
+					t.Errorf("a step went on to %d findings", n)
+				}
+			}
+			_, err := Read(Config{Dir: folderOf(t, map[string]string{c.file: c.content})})
+			if got := len(findings(t, err)); got != maxFound {
+				t.Errorf("got %d findings, want %d", got, maxFound)
+			}
+			if !strings.HasSuffix(err.Error(), "\nand at least 980 more") {
+				t.Error("the error does not say that there can be more")
+			}
+		})
 	}
 }
 

@@ -9,21 +9,18 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// maxFound bounds the findings of one resource.
-const maxFound = 1000
-
 // diagnosis finds out where a node does not fit its message, by going down both
 // together and trying each value alone.
 type diagnosis struct {
 	resource *resource
-	// found ends at maxFound: a file that is all wrong needs no word for each value.
+	// found ends at maxFound.
 	found Errors
 	// mended tells that nodes were changed to what protojson reads.
 	mended bool
 }
 
 func (d *diagnosis) add(line int, p path, format string, args ...any) {
-	if len(d.found) >= maxFound {
+	if d.found.full() {
 		return
 	}
 	d.found = append(d.found, d.resource.findingAt(line, p.String(), fmt.Sprintf(format, args...)))
@@ -31,6 +28,9 @@ func (d *diagnosis) add(line int, p path, format string, args ...any) {
 
 // message goes through the fields of n, which should be a message of type md.
 func (d *diagnosis) message(n *node, md protoreflect.MessageDescriptor, p path) {
+	if d.found.full() {
+		return // what is not reported need not be tried
+	}
 	if md.FullName() == "google.protobuf.Any" {
 		d.any(n, p)
 		return
@@ -105,6 +105,9 @@ func (d *diagnosis) field(n *node, fd protoreflect.FieldDescriptor, p path) {
 			return
 		}
 		for i, item := range n.items {
+			if d.found.full() {
+				return
+			}
 			d.single(item, fd, p.with(step{field: fd, index: i}))
 		}
 	default:

@@ -13,6 +13,10 @@ import (
 // the rest, and a log line must end somewhere.
 const maxPrinted = 20
 
+// maxFound bounds the findings of a folder, and of each step on the way: one that is
+// all wrong needs no word for each value.
+const maxFound = 1000
+
 // Finding is one reason for which a folder is refused. None of its fields holds a
 // value of the configuration, and names are held back where they could be key
 // material, so that a Finding may be logged and shown to anybody.
@@ -53,7 +57,8 @@ func (f Finding) String() string {
 	return b.String()
 }
 
-// Errors is everything that is wrong with a folder, sorted by file and line. It
+// Errors is what is wrong with a folder, sorted by file and line: everything, or
+// where that is very much, enough of it to see that. It
 // is the error that [Read] and [Open] return when files could be read but not
 // served; reach it with [errors.As].
 type Errors []Finding
@@ -65,10 +70,17 @@ func (e Errors) Error() string {
 		lines = append(lines, f.String())
 	}
 	if rest := len(e) - maxPrinted; rest > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more", rest))
+		more := "and %d more"
+		if e.full() {
+			more = "and at least %d more"
+		}
+		lines = append(lines, fmt.Sprintf(more, rest))
 	}
 	return strings.Join(lines, "\n")
 }
+
+// full reports whether enough was found for the search to stop.
+func (e Errors) full() bool { return len(e) >= maxFound }
 
 // orNil returns the findings in order, without repetitions, or nil for none: an
 // empty Errors in an error variable would not be nil.
@@ -80,7 +92,8 @@ func (e Errors) orNil() error {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line),
 			cmp.Compare(a.Field, b.Field), cmp.Compare(a.Problem, b.Problem))
 	})
-	return slices.Compact(e)
+	e = slices.Compact(e)
+	return e[:min(len(e), maxFound)]
 }
 
 // printable returns the path as it is, or quoted where it could break a line or a

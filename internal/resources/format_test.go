@@ -20,7 +20,8 @@ func TestWhichFilesAreRead(t *testing.T) {
 	one := func(name string) string { return resourcesOf(cluster(name)) }
 	dir := folderOf(t, map[string]string{
 		"a.yaml": one("a"), "b.yml": one("b"),
-		"c.json":       `{"resources": [{"@type": "` + clusterURL + `", "name": "c", "type": "STATIC"}]}`,
+		"c.json": `{"resources": [{"@type": "` + clusterURL + `", "name": "c", "type": "STATIC"}]}`,
+		"d.YAML": one("d"), "e.Yml": one("e"), "f.JSON": `{"resources": [{"@type": "` + clusterURL + `", "name": "f", "type": "STATIC"}]}`,
 		".hidden.yaml": "{broken", "README.md": "{broken", "d.yaml.bak": "{broken",
 		"notes/README.md": "not a resource", "notes/.x/x.yaml": "{broken", "notes/.y.yaml": "{broken", ".git/x.yaml": "{broken",
 	})
@@ -32,7 +33,7 @@ func TestWhichFilesAreRead(t *testing.T) {
 	for _, r := range s.Resources(clusterURL) {
 		names = append(names, r.Name)
 	}
-	if diff := cmp.Diff([]string{"a", "b", "c"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"a", "b", "c", "d", "e", "f"}, names); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -89,9 +90,15 @@ func TestTextThatIsRefused(t *testing.T) {
 		{"a merge key", "a.yaml", "resources:\n- x: &a {b: c}\n- <<: *a\n", `a.yaml:3: has a merge key ("<<"), which Envoy does not read: write the fields out`},
 		{"a mapping as a key", "a.yaml", "resources:\n- {a: b}: c\n", "a.yaml:2: has a list or a mapping as a key"},
 		{"a repeated key", "a.yaml", "resources:\n- a: b\n  c: d\n  a: e\n", "a.yaml:4: repeats a key of the same mapping"},
-		{"a tag of its own", "a.yaml", "resources:\n- a: !!binary aGk=\n", "a.yaml:2: has a YAML tag that Envoy does not read"},
+		{"a control character in a comment", "a.yaml", "resources: []\n# a\n# \a\n", "a.yaml:3: is not valid YAML: holds characters that YAML does not allow"},
+		{"a character that is none", "a.yaml", "resources: []\n# a\n# \ufffe\n", "a.yaml:3: is not valid YAML: holds characters that YAML does not allow"},
+		{"a resource by itself", "a.yaml", "\"@type\": " + clusterURL + "\nname: x\n", `a.yaml:1: has no "resources:": it is a resource by itself: put it as an element into a list under "resources:"`},
+		{"a start configuration", "a.yaml", "node: {id: x}\nadmin: {}\nstatic_resources: {}\n", `a.yaml:2: has no "resources:": ` + isBootstrap},
+		{"a second document behind an empty one", "a.yaml", "resources: []\n---\n---\nresources: []\n", "a.yaml:3: begins a second YAML document, which Envoy would not read: one file holds one document"},
+		{"a second document of quotes", "a.yaml", "resources: []\n---\n\"\"\n", "a.yaml:2: begins a second YAML document, which Envoy would not read: one file holds one document"},
+		{"a version of YAML that nobody reads", "a.yaml", "%YAML 2.0\n---\nresources: []\n", "a.yaml:1: is not valid YAML: look at the indentation and the quotes at this line"},
 		{"a control character", "a.yaml", "resources:\n- a: \x01\n", "a.yaml:2: is not valid YAML: holds characters that YAML does not allow"},
-		{"a bomb of aliases", "a.yaml", bomb, "a.yaml:2: repeats too much by aliases: more than 1048576 nodes in one file"},
+		{"a bomb of aliases", "a.yaml", bomb, "a.yaml:2: repeats too much by aliases: write out what differs, or put the resources into files of their own"},
 		{"deep YAML", "a.yaml", "resources: " + deep, "a.yaml:1: nests more than 256 levels deep"},
 		{"deep JSON", "a.json", `{"resources": ` + deep + "}", "a.json:1: nests more than 256 levels deep"},
 		{"bytes that are not UTF-8", "a.yaml", "resources: []\n# \xff", "a.yaml:2: is not UTF-8 text"},
@@ -119,6 +126,7 @@ func TestTextThatIsRead(t *testing.T) {
 	drain := func(c *clusterv3.Cluster) any { return c.GetIgnoreHealthOnHostRemoval() }
 	limit := func(c *clusterv3.Cluster) any { return c.GetPerConnectionBufferLimitBytes().GetValue() }
 	timeout := func(c *clusterv3.Cluster) any { return c.GetConnectTimeout().AsDuration() }
+	panicAt := func(c *clusterv3.Cluster) any { return c.GetCommonLbConfig().GetHealthyPanicThreshold().GetValue() }
 	meta := func(c *clusterv3.Cluster) any { return c.GetMetadata().GetFilterMetadata()["f"].AsMap()["k"] }
 	for _, c := range []struct {
 		name, line string
@@ -127,6 +135,9 @@ func TestTextThatIsRead(t *testing.T) {
 	}{
 		{"quotes make a text", `alt_stat_name: "on"`, stat, "on"},
 		{"single quotes make a text", `alt_stat_name: '5'`, stat, "5"},
+		{"a tag says nothing", `alt_stat_name: !custom word`, stat, "word"},
+		{"a tag of YAML says nothing", `per_connection_buffer_limit_bytes: !!float 5`, limit, uint32(5)},
+		{"a tag takes the quotes away", `metadata: {filter_metadata: {f: {k: !custom "5"}}}`, meta, 5.0},
 		{"a tag makes a text", `alt_stat_name: !!str 5`, stat, "5"},
 		{"an exclamation mark makes a text", `alt_stat_name: ! 5`, stat, "5"},
 		{"a block makes a text", "alt_stat_name: |-\n    true", stat, "true"},
@@ -143,10 +154,24 @@ func TestTextThatIsRead(t *testing.T) {
 		{"a hexadecimal number", `per_connection_buffer_limit_bytes: 0xab`, limit, uint32(0xab)},
 		{"an octal number of YAML 1.1", `per_connection_buffer_limit_bytes: 017`, limit, uint32(15)},
 		{"a number beyond 31 bits", `per_connection_buffer_limit_bytes: 4294967295`, limit, uint32(4294967295)},
+		{"a number with a zero before it", `per_connection_buffer_limit_bytes: 08`, limit, uint32(8)},
+		{"a number with a zero before it, in quotes", `per_connection_buffer_limit_bytes: "017"`, limit, uint32(17)},
+		{"a number with a sign, in quotes", `per_connection_buffer_limit_bytes: "+5"`, limit, uint32(5)},
+		{"a hexadecimal number in quotes", `per_connection_buffer_limit_bytes: "0xab"`, limit, uint32(0xab)},
+		{"a number with a point behind it", `per_connection_buffer_limit_bytes: 5.`, limit, uint32(5)},
+		{"a float without digits before the point", `common_lb_config: {healthy_panic_threshold: {value: .5}}`, panicAt, 0.5},
+		{"a float with a sign", `common_lb_config: {healthy_panic_threshold: {value: +.5}}`, panicAt, 0.5},
+		{"a float without digits behind the point", `common_lb_config: {healthy_panic_threshold: {value: 5.}}`, panicAt, 5.0},
+		{"a duration with zeros before it", `connect_timeout: 01s`, timeout, time.Second},
+		{"a duration with nothing but zeros before its point", `connect_timeout: 00.5s`, timeout, 500 * time.Millisecond},
+		{"a duration of seconds with a point", `connect_timeout: {seconds: 1.0}`, timeout, time.Second},
+		{"a duration of seconds with a zero before them", `connect_timeout: {seconds: "01"}`, timeout, time.Second},
+		{"a duration of seconds with an exponent", `connect_timeout: {seconds: 1e2}`, timeout, 100 * time.Second},
+		{"an optional number by its part, with a zero before it", `per_connection_buffer_limit_bytes: {value: 08}`, limit, uint32(8)},
 		{"the other name of a field", `perConnectionBufferLimitBytes: 17`, limit, uint32(17)},
 		{"metadata with a number", `metadata: {filter_metadata: {f: {k: 5}}}`, meta, 5.0},
 		{"a float is a text until its field is known", `alt_stat_name: 1.5`, stat, "1.5"},
-		{"a float where one is due", `common_lb_config: {healthy_panic_threshold: {value: 1.5}}`, func(c *clusterv3.Cluster) any { return c.GetCommonLbConfig().GetHealthyPanicThreshold().GetValue() }, 1.5},
+		{"a float where one is due", `common_lb_config: {healthy_panic_threshold: {value: 1.5}}`, panicAt, 1.5},
 		{"metadata with a float, which Envoy makes a text", `metadata: {filter_metadata: {f: {k: 1.5}}}`, meta, "1.5"},
 		{"metadata with a large number, which Envoy makes a text", `metadata: {filter_metadata: {f: {k: 0x100000000}}}`, meta, "4294967296"},
 		{"metadata with nothing in it", `metadata: {filter_metadata: {f: ~}}`, meta, nil},
@@ -179,6 +204,11 @@ func TestEnvoysOwnFilesAreRead(t *testing.T) {
 		{"a whole discovery response", "a.yaml", "version_info: \"7\"\ntypeUrl: x\nnonce: n\ncontrol_plane: {identifier: x}\ncanary: true\n" + resourcesOf(cluster("x"))},
 		{"anchors under a key that Envoy ignores", "a.yaml", "!ignore shared:\n- &timeout 2s\n" + resourcesOf(strings.Replace(cluster("x"), "1s", "*timeout", 1))},
 		{"a document that is begun and ended", "a.yaml", "%YAML 1.1\n---\n" + resourcesOf(cluster("x")) + "...\n"},
+		{"a later version of YAML", "a.yaml", "# by a tool\n\n%TAG !e! tag:example.com,2030:\n%YAML 1.2 # the version\n---\n" + resourcesOf(cluster("x"))},
+		{"a later version of YAML, with windows' line ends", "a.yaml", "%YAML 1.2\r\n---\r\n" + resourcesOf(cluster("x"))},
+		{"a document that ends with the beginning of another", "a.yaml", resourcesOf(cluster("x")) + "---\n# no more\n---\n"},
+		{"tags that nobody knows", "a.yaml", resourcesOf(cluster("x") + "  metadata: !foo {filter_metadata: !bar {a: !x {b: !y [1]}}}\n")},
+		{"a byte order mark before a version", "a.yaml", "\ufeff%YAML 1.2\n---\n" + resourcesOf(cluster("x"))},
 		{"a byte order mark", "a.yaml", "\ufeff" + resourcesOf(cluster("x"))},
 		{"a byte order mark before JSON", "a.json", "\ufeff" + `{"resources": [{"@type": "` + clusterURL + `", "name": "x", "type": "STATIC"}]}`},
 		{"tabs and escapes in JSON", "a.json", "{\t\"resources\": [\t{\"@type\": \"" + clusterURL + "\", \"name\": \"x\", \"altStatName\": \"\\ud83d\\ude00\\ufffd\ufffd\\n\", \"perConnectionBufferLimitBytes\": 1e3}]}"},

@@ -10,11 +10,11 @@ import (
 
 // parseJSON reads a file of one JSON value. Numbers keep their digits, so that a
 // 64-bit integer is not rounded. An empty file gives nil and no error.
-func parseJSON(data []byte) (*node, *problem) {
+func parseJSON(data []byte, b *budget) (*node, *problem) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, nil
 	}
-	r := jsonReader{data: data, dec: json.NewDecoder(bytes.NewReader(data)), line: 1}
+	r := jsonReader{data: data, dec: json.NewDecoder(bytes.NewReader(data)), line: 1, budget: b}
 	r.dec.UseNumber()
 	n, err := r.value(0)
 	if err != nil {
@@ -32,6 +32,7 @@ type jsonReader struct {
 	dec     *json.Decoder
 	line    int
 	counted int64
+	budget  *budget
 }
 
 // here returns the line that the reading has come to. No JSON token spans lines.
@@ -50,6 +51,9 @@ func (r *jsonReader) value(depth int) (*node, *problem) {
 	line := r.here()
 	if depth > maxDepth {
 		return nil, problemf(line, "nests more than %d levels deep", maxDepth)
+	}
+	if err := r.budget.node(line); err != nil {
+		return nil, err
 	}
 	switch t := token.(type) {
 	case json.Delim:

@@ -42,7 +42,26 @@ func (k knownTypes) why(url string) string {
 	if !showableType(name) {
 		return `has an @type that names no message: it reads like "type.googleapis.com/envoy.config.cluster.v3.Cluster"`
 	}
+	if near := k.nearest(name); near != "" {
+		return fmt.Sprintf("has the unknown type %s: did you mean %q?", name, urlPrefix+near)
+	}
 	return fmt.Sprintf("has the unknown type %s: this server knows the types of Envoy itself and of cncf/xds, not those of Envoy's contrib extensions", name)
+}
+
+// nearest returns the type whose name is a slip of the pen away, or "".
+func (k knownTypes) nearest(name string) string {
+	best, bestDistance := "", 4
+	k.RangeMessages(func(mt protoreflect.MessageType) bool {
+		known := string(mt.Descriptor().FullName())
+		if longer := len(known) - len(name); longer >= bestDistance || -longer >= bestDistance || frozen(mt.Descriptor()) {
+			return true
+		}
+		if d := distance(known, name); d < bestDistance || d == bestDistance && best != "" && known < best {
+			best, bestDistance = known, d
+		}
+		return true
+	})
+	return best
 }
 
 func hasHost(url string) bool { return strings.LastIndexByte(url, '/') > 0 }

@@ -1,6 +1,7 @@
 package resources
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -14,17 +15,23 @@ import (
 // as Go's has them. All of them were tried with Envoy 1.40. The functions report
 // whether they changed the node.
 
-// mendValue mends the value of a boolean or of an enum.
+// mendValue mends the value of a boolean, a number or an enum.
 func mendValue(n *node, fd protoreflect.FieldDescriptor) bool {
-	switch {
-	case n.shape != text:
+	if n.shape != text {
 		return false
-	case fd.Kind() == protoreflect.BoolKind:
-		return mendBool(n)
-	case fd.Kind() == protoreflect.EnumKind:
-		return mendEnum(n, fd.Enum().Values())
 	}
-	return false
+	switch fd.Kind() {
+	case protoreflect.BoolKind:
+		return mendBool(n)
+	case protoreflect.EnumKind:
+		return mendEnum(n, fd.Enum().Values())
+	case protoreflect.FloatKind, protoreflect.DoubleKind:
+		return mendFloat(n)
+	case protoreflect.StringKind, protoreflect.BytesKind:
+		return false
+	default:
+		return mendInteger(n)
+	}
 }
 
 // mendBool takes a boolean in quotes, by the words of absl::SimpleAtob.
@@ -37,6 +44,38 @@ func mendBool(n *node) bool {
 	default:
 		return false
 	}
+	return true
+}
+
+// mendFloat takes a number without digits on one side of its point, as ".5" and "5.",
+// and with blanks around it.
+func mendFloat(n *node) bool {
+	value := strings.TrimSpace(n.value)
+	if strings.Trim(value, "0123456789.+-eE") != "" {
+		return false // a word, or a form that Go alone reads
+	}
+	f, err := strconv.ParseFloat(value, 64)
+	if err != nil {
+		return false
+	}
+	n.value = strconv.FormatFloat(f, 'g', -1, 64)
+	return true
+}
+
+// mendInteger takes zeros and a plus sign before a number, as in "08", which YAML does
+// not take for octal, a point behind it, and hexadecimal in quotes.
+func mendInteger(n *node) bool {
+	digits := strings.TrimLeft(n.value, "+-")
+	sign, base := n.value[:len(n.value)-len(digits)], 10
+	digits = strings.TrimSuffix(digits, ".")
+	if hex, ok := strings.CutPrefix(strings.ToLower(digits), "0x"); ok {
+		digits, base = hex, 16
+	}
+	magnitude, err := strconv.ParseUint(digits, base, 64)
+	if err != nil || len(sign) > 1 {
+		return false
+	}
+	n.value = strings.TrimPrefix(sign, "+") + strconv.FormatUint(magnitude, 10)
 	return true
 }
 
@@ -72,31 +111,46 @@ func mendNull(n *node, fd protoreflect.FieldDescriptor) bool {
 // mendMessage takes the messages with a form of their own in the common form as
 // well: "connect_timeout: {seconds: 5}", "max_connections: {value: 5}".
 func mendMessage(n *node, md protoreflect.MessageDescriptor) bool {
-	if n.shape == text && md.FullName() == "google.protobuf.BoolValue" {
-		return mendBool(n)
-	}
-	if n.shape != object {
-		return false
-	}
 	if md.FullName() == "google.protobuf.Duration" {
 		return mendDuration(n)
 	}
-	value := n.get("value")
-	if !strings.HasSuffix(string(md.Name()), "Value") || md.Fields().ByName("value") == nil || value == nil || len(n.members) != 1 {
+	wrapped := md.Fields().ByName("value")
+	if wrapped == nil || !strings.HasSuffix(string(md.Name()), "Value") {
 		return false
+	}
+	value := n.get("value")
+	if n.shape != object || value == nil || len(n.members) != 1 {
+		return mendValue(n, wrapped)
 	}
 	line := n.line
 	*n = *value
 	n.line = line
+	mendValue(n, wrapped)
 	return true
 }
 
+// mendDuration takes zeros before the seconds ("01s"), and seconds and nanoseconds as
+// fields.
 func mendDuration(n *node) bool {
+	if n.shape == object {
+		return mendDurationFields(n)
+	}
+	if n.shape != text {
+		return false
+	}
+	before := n.value
+	for len(n.value) > 1 && n.value[0] == '0' && n.value[1] >= '0' && n.value[1] <= '9' {
+		n.value = n.value[1:]
+	}
+	return n.value != before
+}
+
+func mendDurationFields(n *node) bool {
 	var d durationpb.Duration
 	for _, m := range n.members {
 		bits := map[string]int{"seconds": 64, "nanos": 32}[m.key]
-		i, err := strconv.ParseInt(m.value.value, 10, bits)
-		if bits == 0 || err != nil || m.value.shape != number && m.value.shape != text {
+		i, ok := wholeNumber(m.value, bits)
+		if bits == 0 || !ok {
 			return false
 		}
 		if m.key == "seconds" {
@@ -111,6 +165,18 @@ func mendDuration(n *node) bool {
 	n.shape, n.members = text, nil
 	n.value = durationText(d.Seconds, d.Nanos)
 	return true
+}
+
+// wholeNumber reads an integer, which may be written as a number with a point: 1.0.
+func wholeNumber(n *node, bits int) (int64, bool) {
+	if n.shape != number && n.shape != text {
+		return 0, false
+	}
+	if i, err := strconv.ParseInt(n.value, 10, bits); err == nil {
+		return i, true
+	}
+	f, err := strconv.ParseFloat(n.value, 64)
+	return int64(f), err == nil && f == math.Trunc(f) && math.Abs(f) < math.Ldexp(1, bits-1)
 }
 
 // durationText writes a duration as JSON has it. It can be longer than what a

@@ -14,8 +14,10 @@ const (
 	object
 )
 
-// maxDepth bounds how deep a file may nest. Envoy's own parser stops at 100
-// messages; two nodes a message, and room for the lists between them.
+// maxDepth bounds how deep a file may nest, for the sake of the stack: what is read
+// here is gone through by functions that call themselves. How deep messages may nest
+// is another matter, see maxNesting: 100 messages take at most 201 nodes, a list
+// between each two of them.
 const maxDepth = 256
 
 // node is a part of a file, read from YAML or JSON alike, which still knows the

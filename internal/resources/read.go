@@ -2,21 +2,12 @@ package resources
 
 import (
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/contour-xds/contour/internal/files"
 )
-
-// maxFileBytes bounds one file. A ConfigMap ends at 1 MiB; this is room for a
-// file that a program wrote for a large fleet, and still no way to fill the
-// memory with a mistake.
-const maxFileBytes = 64 << 20
 
 // Config says which folder is read, and what is known besides.
 type Config struct {
@@ -39,14 +30,15 @@ type Config struct {
 // could be read but not served, and says which folder or file can't be read
 // otherwise. Either is safe to be shown: see the package's documentation.
 func Read(cfg Config) (*Snapshot, error) {
-	set, err := files.ReadDir(cfg.Dir, isResourceFile, maxFileBytes)
+	set, errs, err := readFiles(cfg.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("reading resources in %q: %w", cfg.Dir, err)
 	}
-	errs, err := subFolders(cfg.Dir)
+	folders, err := subFolders(cfg.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("reading resources in %q: %w", cfg.Dir, err)
 	}
+	errs = append(errs, folders...)
 	if len(errs) == 0 && len(set) == 0 {
 		// More often a folder that is not mounted than one that is meant to be empty.
 		return nil, fmt.Errorf(`reading resources in %q: it holds no .yaml, .yml or .json file; to serve nothing at all, put in a file that says "resources: []"`, cfg.Dir)
@@ -60,54 +52,6 @@ func Read(cfg Config) (*Snapshot, error) {
 		return nil, err
 	}
 	return newSnapshot(all)
-}
-
-// subFolders refuses folders whose files would be read a level higher: nothing
-// that looks like a resource is passed over in silence.
-func subFolders(dir string) (Errors, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	var errs Errors
-	for _, e := range entries {
-		if sub := filepath.Join(dir, e.Name()); !hidden(e.Name()) && holdsResourceFiles(sub) {
-			errs = append(errs, Finding{File: sub, Problem: "is a folder with resource files, which is not entered: put the files into the folder above"})
-		}
-	}
-	return errs, nil
-}
-
-func hidden(name string) bool { return strings.HasPrefix(name, ".") }
-
-// maxWalked bounds how many entries of a sub-folder are looked at, since a link may
-// lead anywhere.
-const maxWalked = 10_000
-
-// holdsResourceFiles reports whether path is a folder, or a link to one, with a
-// file in it or below it that would be read if it stood one level higher. What
-// can't be looked into is passed over.
-func holdsResourceFiles(path string) bool {
-	if info, err := os.Stat(path); err != nil || !info.IsDir() {
-		return false
-	}
-	found, walked := false, 0
-	// The separator at the end makes the walk follow a link. It returns no error of
-	// its own, since the function returns none.
-	_ = filepath.WalkDir(path+string(filepath.Separator), func(_ string, e fs.DirEntry, err error) error {
-		walked++
-		switch {
-		case err != nil || e.IsDir() && hidden(e.Name()):
-			return fs.SkipDir
-		case walked > maxWalked:
-			return fs.SkipAll
-		case !e.IsDir() && !hidden(e.Name()) && isResourceFile(e.Name()):
-			found = true
-			return fs.SkipAll
-		}
-		return nil
-	})
-	return found
 }
 
 // parseFiles decodes the resources of all files. complete is false when some could
@@ -126,6 +70,9 @@ func parseFiles(set []files.File) (all []*resource, complete bool, errs Errors) 
 			continue
 		}
 		for _, n := range nodes {
+			if errs.full() {
+				return all, false, errs
+			}
 			r, found := decodeResource(f.Path, n)
 			errs = append(errs, found...)
 			if r == nil || r.name == "" {
@@ -149,7 +96,7 @@ func duplicates(all []*resource) Errors {
 	first := make(map[identity]*resource, len(all))
 	for _, r := range all {
 		id := r.id()
-		if earlier, ok := first[id]; ok {
+		if earlier, ok := first[id]; ok && !errs.full() {
 			errs = append(errs, r.findingAt(r.node.line, "",
 				fmt.Sprintf("is defined twice: the other one stands at %s:%d", earlier.file, earlier.node.line)))
 			continue

@@ -120,7 +120,7 @@ resources:
           tls_certificate_sds_secret_configs: [{name: server, sds_config: {ads: {}, resource_api_version: V3}}]
           combined_validation_context:
             default_validation_context: {match_typed_subject_alt_names: [{san_type: DNS, matcher: {suffix: .example.com}}]}
-            validation_context_sds_secret_config: {name: clients, sds_config: {self: {}}}
+            validation_context_sds_secret_config: {name: clients, sds_config: {ads: {}, resource_api_version: V3}}
     filters:
     - name: envoy.filters.network.http_connection_manager
       typed_config:

@@ -9,6 +9,7 @@ import (
 	ondemandv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/on_demand/v3"
 	sniclusterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/sni_cluster/v3"
 	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
@@ -36,14 +37,20 @@ const (
 
 // references is what the walks through all resources gather.
 type references struct {
-	all   []reference
-	free  map[*resource]freedom
-	found Errors
+	all []reference
+	// static are the references to secrets without a source, which an Envoy takes for
+	// secrets of its own start configuration.
+	static []reference
+	free   map[*resource]freedom
+	found  Errors
 }
 
 // gather takes one message of a walk.
 func (g *references) gather(r *resource, v *visited) {
 	g.free[r] |= freedomOf(v.message)
+	if sds, ok := v.message.Interface().(*tlsv3.SdsSecretConfig); ok && sds.GetSdsConfig() == nil {
+		g.static = append(g.static, reference{from: r, path: v.path, to: secretType, name: sds.GetName()})
+	}
 	for _, p := range planOf(v.message.Descriptor()) {
 		if !v.message.Has(p.field) {
 			continue
@@ -58,6 +65,9 @@ func (g *references) gather(r *resource, v *visited) {
 
 // clusters takes the names in a field that names clusters.
 func (g *references) clusters(r *resource, v *visited, p planned) {
+	if p.role == routed && v.unvalidated() {
+		return
+	}
 	add := func(name string, s step) {
 		if name != "" {
 			g.all = append(g.all, reference{from: r, path: v.path.with(s), to: clusterType, name: name, role: p.role})
@@ -73,6 +83,20 @@ func (g *references) clusters(r *resource, v *visited, p planned) {
 	}
 }
 
+// unvalidated reports whether a route configuration around the message says
+// "validate_clusters: false". Envoy then takes routes to clusters that it does not
+// know, and answers such requests with an error: the author asked for that. Unset
+// means the same to an Envoy that fetches its routes, but nobody asked for it, and a
+// slip of the pen is what it most often hides.
+func (v *visited) unvalidated() bool {
+	for ; v != nil; v = v.parent {
+		if routes, ok := v.message.Interface().(*routev3.RouteConfiguration); ok {
+			return routes.GetValidateClusters() != nil && !routes.GetValidateClusters().GetValue()
+		}
+	}
+	return false
+}
+
 // source takes what a ConfigSource asks this server for.
 func (g *references) source(r *resource, v *visited, p planned) {
 	config, ok := v.message.Get(p.field).Message().Interface().(*corev3.ConfigSource)
@@ -85,10 +109,17 @@ func (g *references) source(r *resource, v *visited, p planned) {
 			", which it does not serve: "+p.source.instead))
 		return
 	}
-	if p.source.names == nil {
+	var names []string
+	if p.source.names != nil {
+		if names = p.source.names(v); len(names) == 0 {
+			return // nothing is asked for
+		}
+	}
+	if why := unusable(config); why != "" {
+		g.found = append(g.found, r.finding(at, why))
 		return
 	}
-	for _, name := range p.source.names(v) {
+	for _, name := range names {
 		if name != "" {
 			g.all = append(g.all, reference{from: r, path: at, to: p.source.asks, name: name})
 		}
@@ -118,10 +149,19 @@ func (g *references) check(defined map[identity]bool) Errors {
 	g.spread()
 	var errs Errors
 	for _, ref := range g.all {
+		if errs.full() {
+			return errs
+		}
 		if locator(ref.name) || defined[identity{urlPrefix + string(ref.to), ref.name}] || g.freed(ref) {
 			continue
 		}
 		errs = append(errs, ref.from.finding(ref.path, ref.missing()))
+	}
+	for _, ref := range g.static {
+		if defined[identity{urlPrefix + string(secretType), ref.name}] {
+			errs = append(errs, ref.from.finding(ref.path, "names the secret "+quoteName(ref.name)+", which a file defines, but not where to ask for it, so that "+
+				`an Envoy would look in its own start configuration alone: add "sds_config: {ads: {}, resource_api_version: V3}"`))
+		}
 	}
 	return errs
 }

@@ -68,9 +68,7 @@ func TestReferencesThatLeadNowhere(t *testing.T) {
 		{"a set of keys", listener("l", `http_filters: [{name: j, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication, providers: {p: {remote_jwks: {http_uri: {uri: "https://x", cluster: away, timeout: 1s}}}}}}]`), `a.yaml:11: ` + inManager + `http_filters[0].typed_config.providers["p"].remote_jwks.http_uri.cluster: names the cluster "away"` + remedy},
 		{"a source of configuration on another cluster", clusterOf("x", strings.Replace(eds, "{ads: {}}", strings.Replace(api, "contour", "away", 1), 1)), `a.yaml:5: cluster "x": eds_cluster_config.eds_config.api_config_source.grpc_services[0].envoy_grpc.cluster_name: names the cluster "away"` + remedy},
 		{"routes", listener("l", rds), `a.yaml:11: ` + inManager + `rds.config_source: asks this server for the RouteConfiguration "r"` + waits},
-		{"routes from the same source", listener("l", strings.Replace(rds, "ads", "self", 1)), `a.yaml:11: ` + inManager + `rds.config_source: asks this server for the RouteConfiguration "r"` + waits},
 		{"routes from this server's cluster", listener("l", strings.Replace(rds, "{ads: {}}", api, 1)), `a.yaml:11: ` + inManager + `rds.config_source: asks this server for the RouteConfiguration "r"` + waits},
-		{"routes from this server's cluster, by REST", listener("l", strings.Replace(rds, "{ads: {}}", "{api_config_source: {api_type: REST, cluster_names: [contour]}}", 1)), `a.yaml:11: ` + inManager + `rds.config_source: asks this server for the RouteConfiguration "r"` + waits},
 		{"routes by scope", listener("l", `scoped_routes: {name: s, scope_key_builder: {fragments: [{header_value_extractor: {name: a, index: 0}}]}, rds_config_source: {ads: {}}, scoped_route_configurations_list: {scoped_route_configurations: [{name: a, route_configuration_name: r, key: {fragments: [{string_key: a}]}}]}}`), `a.yaml:11: ` + inManager + `scoped_routes.rds_config_source: asks this server for the RouteConfiguration "r"` + waits},
 		{"endpoints by the cluster's name", clusterOf("x", eds), `a.yaml:5: cluster "x": eds_cluster_config.eds_config: asks this server for the ClusterLoadAssignment "x"` + waits},
 		{"endpoints by another name", clusterOf("x", strings.Replace(eds, "}}}", "}}, service_name: away}", 1)), `a.yaml:5: cluster "x": eds_cluster_config.eds_config: asks this server for the ClusterLoadAssignment "away"` + waits},
@@ -118,6 +116,12 @@ func TestReferencesThatAreAllowed(t *testing.T) {
 		{"an extension with a default", listener("l", `http_filters: [{name: e, config_discovery: {config_source: {ads: {}}, default_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}, type_urls: [type.googleapis.com/envoy.extensions.filters.http.router.v3.Router]}}]`)},
 		{"endpoints that a cluster of another type does not ask for", clusterOf("x", "type: STATIC\neds_cluster_config: {eds_config: {ads: {}}}")},
 		{"a report of load to this server", clusterOf("x", "type: STATIC\nlrs_server: {self: {}}")},
+		{"routes from this server's cluster, in either way", listener("l", strings.Replace(rds, "{ads: {}}", "{api_config_source: {api_type: DELTA_GRPC, transport_api_version: V3, grpc_services: [{envoy_grpc: {cluster_name: contour}}]}}", 1)) + listener("m", strings.Replace(rds, "{ads: {}}", "{api_config_source: {api_type: GRPC, transport_api_version: V3, grpc_services: [{envoy_grpc: {cluster_name: contour}}]}}", 1)) + routeEmpty},
+		{"routes from another server by REST", listener("l", strings.Replace(rds, "{ads: {}}", "{api_config_source: {api_type: REST, transport_api_version: V3, cluster_names: [outside]}}", 1))},
+		{"a source of a cluster that does not ask", clusterOf("x", "type: STATIC\neds_cluster_config: {eds_config: {self: {}}}")},
+		{"a secret with a source", staticSecret("sds_config: {ads: {}}")},
+		{"routes that are not to be validated", strings.Replace(routeAway, "name: r\n", "name: r\n  validate_clusters: false\n", 1)},
+		{"routes in a listener that are not to be validated", listener("l", strings.Replace(inlineRoute, "{virtual", "{validate_clusters: false, virtual", 1))},
 		{"certificates whose names come with the connections", clusterOf("x", `transport_socket: {name: tls, typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.cert_selectors.on_demand_secret.v3.Config, config_source: {ads: {}}, certificate_mapper: {name: m, typed_config: {"@type": type.googleapis.com/google.protobuf.Empty}}}}`)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -142,5 +146,43 @@ func TestOneMistakeIsNotReportedTwice(t *testing.T) {
 		if got == "" || strings.Contains(got, "away") {
 			t.Errorf("a cluster was missed although nobody knows what a broken file defines:\n%s", got)
 		}
+	}
+}
+
+// staticSecret is a cluster that refers to a secret, with the fields given beside the
+// secret's name, and the secret.
+func staticSecret(fields string) string {
+	return clusterOf("x", `transport_socket: {name: tls, typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, common_tls_context: {validation_context_sds_secret_config: {name: s, `+fields+`}}}}`) +
+		"\n- \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret\n  name: s\n  validation_context: {}\n"
+}
+
+func TestASecretWithoutASource(t *testing.T) {
+	_, got := readYAML(t, resourcesOf(staticSecret("")))
+	wantLines(t, got, `a.yaml:4: cluster "x": transport_socket.typed_config.common_tls_context.validation_context_sds_secret_config: names the secret "s", which a file defines, but not where to ask for it, so that an Envoy would look in its own start configuration alone: add "sds_config: {ads: {}, resource_api_version: V3}"`)
+}
+
+func TestRoutesThatAreValidatedAllTheSame(t *testing.T) {
+	const unchecked = "{validate_clusters: false, virtual"
+	for _, c := range []struct{ name, content string }{
+		{"those that say so", listener("l", strings.Replace(inlineRoute, "{virtual", "{validate_clusters: true, virtual", 1))},
+		{"those beside others that are not", listener("l", inlineRoute) + listener("m", strings.Replace(inlineRoute, "{virtual", unchecked, 1))},
+		{"the service of a filter for a route", strings.Replace(routeEmpty, "name: r\n", `name: r
+  validate_clusters: false
+  typed_per_filter_config: {x: {"@type": type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute, overrides: {grpc_service: {envoy_grpc: {cluster_name: away}}}}}
+`, 1)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if _, got := readYAML(t, resourcesOf(c.content)); strings.Count(got, `names the cluster "away"`) != 1 {
+				t.Errorf("got:\n%s", got)
+			}
+		})
+	}
+}
+
+func TestTheClusterOfThisServerIsNotDefined(t *testing.T) {
+	_, got := readYAML(t, resourcesOf(cluster("contour")))
+	wantLines(t, got, `a.yaml:2: cluster "contour": is the cluster by which an Envoy reaches this server and comes from its start configuration, which stays in force: give this one another name`)
+	if _, got := readYAML(t, resourcesOf(cluster("other")), "other"); got != "" {
+		t.Errorf("a cluster that some Envoys know from their start: %s", got)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -47,13 +49,31 @@ func body(key string) string {
 	return strings.Join(lines[1:len(lines)-1], "")
 }
 
-// leaked returns a part of the key that the text shows, or "".
+// der is a PEM's content.
+func der(key string) []byte {
+	block, _ := pem.Decode([]byte(key))
+	return block.Bytes
+}
+
+// forms are the ways in which a key can stand in a file.
+func forms(key string) map[string]string {
+	return map[string]string{
+		"base64":      body(key),
+		"URL base64":  base64.RawURLEncoding.EncodeToString(der(key)),
+		"hexadecimal": hex.EncodeToString(der(key)),
+		"colons":      strings.ReplaceAll(strings.TrimSpace(fmt.Sprintf("% x", der(key))), " ", ":"),
+	}
+}
+
+// leaked returns a part of the key that the text shows in any form, or "".
 func leaked(text, key string) string {
-	secret := body(key)
-	text = strings.NewReplacer(`\n`, "", "\n", "", `\`, "").Replace(text)
-	for i := 0; i+leakRun <= len(secret); i++ {
-		if run := secret[i : i+leakRun]; strings.Contains(text, run) {
-			return run
+	text = strings.ToLower(strings.NewReplacer(`\n`, "", "\n", "", `\`, "").Replace(text))
+	for _, secret := range forms(key) {
+		secret = strings.ToLower(secret)
+		for i := 0; i+leakRun <= len(secret); i++ {
+			if run := secret[i : i+leakRun]; strings.Contains(text, run) {
+				return run
+			}
 		}
 	}
 	return ""
@@ -117,6 +137,19 @@ func misplacements(key string) []misplaced {
 		{"a header to remove", "a.yaml", resourcesOf(strings.Replace(routeEmpty, "name: r\n", "name: r\n  request_headers_to_remove: ["+quoted+"]\n", 1))},
 		{"a map's key under a constraint", "a.yaml", clusterWith("typed_extension_protocol_options: {" + quoted + `: {"@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions}}`)},
 		{"a map's key with a wrong value", "a.yaml", clusterWith("typed_extension_protocol_options: {" + quoted + ": x}")},
+	}
+	scalar := der(key)[:32]
+	for name, form := range map[string]string{
+		"hexadecimal": hex.EncodeToString(scalar), "hexadecimal in capitals": strings.ToUpper(hex.EncodeToString(scalar)),
+		"bytes with colons": forms(key)["colons"][:44], "a JSON Web Key": base64.RawURLEncoding.EncodeToString(scalar),
+	} {
+		all = append(all,
+			misplaced{name + " as a name", "a.yaml", resourcesOf(strings.Replace(cluster(`"`+form+`"`), "STATIC", "X", 1))},
+			misplaced{name + " as a name that is referred to", "a.yaml", resourcesOf(strings.Replace(routeAway, "away", `"`+form+`"`, 1))},
+			misplaced{name + " as a field", "a.yaml", clusterWith(`"` + form + `": x`)},
+			misplaced{name + " as a map's key", "a.yaml", clusterWith(`typed_extension_protocol_options: {"` + form + `": x}`)},
+			misplaced{name + " as a type", "a.yaml", "resources:\n- \"@type\": type.googleapis.com/envoy.X" + strings.ReplaceAll(form, "-", "") + "\n"},
+		)
 	}
 	for _, field := range []string{
 		"connect_timeout", "type", "per_connection_buffer_limit_bytes", "ignore_health_on_host_removal", "health_checks",
@@ -213,6 +246,11 @@ func TestWhatALeakIs(t *testing.T) {
 	key := keyPEM(t, "ECDSA")
 	if leaked("x"+body(key)[60:70]+"y", key) == "" || leaked(body(key)[3:9], key) != "" {
 		t.Error("leaked does not find what it is there for")
+	}
+	for name, form := range forms(key) {
+		if leaked("x"+form[60:70]+"y", key) == "" {
+			t.Errorf("leaked does not find %s", name)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package resources
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -16,6 +17,9 @@ const (
 	// keyRun is the length from which an unbroken run of base64 in mixed letters
 	// and digits counts as key material. PEM's lines have 64.
 	keyRun = 20
+	// urlKeyRun is that for the base64 of URLs and of JSON Web Keys, whose '-' and '_'
+	// join the words of names too. A key of 32 bytes has 43.
+	urlKeyRun = 40
 	// maxFieldBytes bounds an unknown field's name in an error.
 	maxFieldBytes = 48
 	// maxTypeBytes bounds an unknown type's name in an error.
@@ -44,14 +48,26 @@ func showableName(name string) bool {
 }
 
 // looksLikeKey reports whether text holds a run of base64 that is too long and
-// too mixed for a name that a person gave.
+// too mixed for a name that a person gave, or a number in hexadecimal of the size of
+// a key. A hash in a name is held back with those, since nobody can tell them apart.
 func looksLikeKey(text string) bool {
-	for _, run := range strings.FieldsFunc(text, notBase64) {
-		if len(run) >= keyRun && mixed(run) {
+	return hexKey.MatchString(text) || hasMixedRun(text, keyRun, notBase64) || hasMixedRun(text, urlKeyRun, notURLBase64)
+}
+
+// hexKey matches 16 bytes in hexadecimal, or ten of them as openssl prints them.
+var hexKey = regexp.MustCompile(`[0-9a-fA-F]{32}|([0-9a-fA-F]{2}:){10}`)
+
+func hasMixedRun(text string, length int, separates func(rune) bool) bool {
+	for _, run := range strings.FieldsFunc(text, separates) {
+		if len(run) >= length && mixed(run) {
 			return true
 		}
 	}
 	return false
+}
+
+func notURLBase64(r rune) bool {
+	return r == '+' || r == '/' || r == '=' || r != '-' && r != '_' && notBase64(r)
 }
 
 // notBase64 leaves out '-' and '_': names are full of them, PEM has none.
@@ -77,7 +93,7 @@ func showableKey(key string) bool {
 			return false
 		}
 	}
-	return true
+	return !looksLikeKey(key)
 }
 
 // showableField reports whether an unknown field's name may be printed: words of

@@ -63,27 +63,6 @@ var sources = map[protoreflect.FullName]source{
 	"envoy.config.bootstrap.v3.RuntimeLayer.RtdsLayer.rtds_config":                                   {elsewhere: bootstrapOnly},
 }
 
-// isOurs reports whether a configuration source is this server: over the stream
-// that an Envoy has open, or by the cluster that leads here.
-func isOurs(c *corev3.ConfigSource) bool {
-	switch s := c.GetConfigSourceSpecifier().(type) {
-	case *corev3.ConfigSource_Ads, *corev3.ConfigSource_Self:
-		return true
-	case *corev3.ConfigSource_ApiConfigSource:
-		for _, name := range s.ApiConfigSource.GetClusterNames() {
-			if name == ServerCluster {
-				return true
-			}
-		}
-		for _, service := range s.ApiConfigSource.GetGrpcServices() {
-			if service.GetEnvoyGrpc().GetClusterName() == ServerCluster {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 func rdsName(around *visited) []string {
 	rds, _ := around.message.Interface().(*hcmv3.Rds)
 	return []string{rds.GetRouteConfigName()}

@@ -101,13 +101,13 @@ func TestWhatMayBeShown(t *testing.T) {
 	}{
 		{
 			"names", showableName,
-			[]string{"api", "outbound|80||api.default.svc.cluster.local", "a/b c", "dé", strings.Repeat("a", maxNameBytes), "sha256:0123456789abcdef0123456789abcdef"},
-			[]string{"a\nb", "\x1b[31m", strings.Repeat("a", maxNameBytes+1), "-----BEGIN", "MIGHAgEAMBMGByqGSM49AgEG", "\xff"},
+			[]string{"api", "outbound|80||api.default.svc.cluster.local", "a/b c", "dé", strings.Repeat("z", maxNameBytes), "api-0a1b2c3d4e5f", "7c9e6679-7425-40de-944b-e07fc1f90ae7", "A-rather_Long-name-2-of_Words-in-both-Cases"[:39], "[2001:db8:85a3::8a2e:370:7334]:443"},
+			[]string{"a\nb", "\x1b[31m", strings.Repeat("a", maxNameBytes+1), "-----BEGIN", "MIGHAgEAMBMGByqGSM49AgEG", "\xff", "sha256:0123456789abcdef0123456789abcdef", "04:A1:b2:c3:d4:e5:f6:07:18:29:3a", "C-Zx_Ab1-Qr-Tu_Vw9-Ke-Lm_No2-Pq-Rs_Tu3-Vw"},
 		},
 		{
 			"keys of maps", showableKey,
 			[]string{"envoy.filters.http.rbac", "x-my-header", "a_1"},
-			[]string{"", "A", "a b", "1a", strings.Repeat("a", maxFieldBytes+1), "aB"},
+			[]string{"0123", "a123456789abcdef0123456789abcdef", "", "A", "a b", "1a", strings.Repeat("a", maxFieldBytes+1), "aB"},
 		},
 		{
 			"fields", showableField,

@@ -1,6 +1,8 @@
 package resources
 
 import (
+	"fmt"
+
 	udpav1 "github.com/cncf/xds/go/udpa/type/v1"
 	xdsv3 "github.com/cncf/xds/go/xds/type/v3"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -16,7 +18,15 @@ type visited struct {
 	// parent is the message around it; an Any stands between no two.
 	parent *visited
 	path   path
+	// nesting is how many messages there are around it, up to the nearest Any.
+	nesting int
 }
+
+// maxNesting is how deep Envoy's parser goes into a message, that of protobuf's C++
+// library: it says no more than "unable to unpack" of what is deeper. An entry of a
+// map counts as a message, and each Any is parsed on its own, so that the count
+// begins anew in it. A level of a Struct comes to three.
+const maxNesting = 100
 
 // walk goes through all messages of a resource, those inside of an Any included.
 type walk struct {
@@ -34,16 +44,18 @@ func (w *walk) whole(m proto.Message, parent *visited, p path) {
 }
 
 func (w *walk) message(v *visited) {
+	if v.nesting > maxNesting {
+		w.tooDeep(v)
+		return
+	}
 	switch m := v.message.Interface().(type) {
 	case *anypb.Any:
 		w.any(m, v)
 		return
 	case *xdsv3.TypedStruct:
 		w.typedStruct(m.GetTypeUrl(), m.GetValue(), v)
-		return
 	case *udpav1.TypedStruct:
 		w.typedStruct(m.GetTypeUrl(), m.GetValue(), v)
-		return
 	}
 	w.each(v)
 	v.message.Range(func(fd protoreflect.FieldDescriptor, value protoreflect.Value) bool {
@@ -54,19 +66,47 @@ func (w *walk) message(v *visited) {
 	})
 }
 
-// mayHoldMore reports whether a field holds messages that can be of interest:
-// those of google.protobuf, Any aside, only hold values.
+// tooDeep reports the deepest message that has a place in the file, once: all that
+// is in it is too deep as well.
+func (w *walk) tooDeep(v *visited) {
+	if n := len(w.found); n > 0 && w.found[n-1].Problem == nestsTooDeep && w.found[n-1].Field == v.path.String() {
+		return
+	}
+	w.found = append(w.found, w.resource.finding(v.path, nestsTooDeep))
+}
+
+var nestsTooDeep = fmt.Sprintf("nests more than %d messages deep, which Envoy can't read; each level of a metadata's mapping counts as three", maxNesting)
+
+// mayHoldMore reports whether a field holds messages that can be of interest: of
+// those of google.protobuf, an Any and what may nest without end.
 func mayHoldMore(fd protoreflect.FieldDescriptor) bool {
 	md := fd.Message()
 	if fd.IsMap() {
 		md = fd.MapValue().Message()
 	}
-	return md != nil && (md.ParentFile().Package() != "google.protobuf" || md.Name() == "Any")
+	return md != nil && (!ofProtobuf(md) || md.Name() == "Any" || nestsFreely(md))
+}
+
+func ofProtobuf(md protoreflect.MessageDescriptor) bool {
+	return md.ParentFile().Package() == "google.protobuf"
+}
+
+// nestsFreely reports whether a message is one of the three that stand for any JSON.
+func nestsFreely(md protoreflect.MessageDescriptor) bool {
+	return md.ParentFile().Path() == "google/protobuf/struct.proto"
 }
 
 func (w *walk) field(fd protoreflect.FieldDescriptor, value protoreflect.Value, v *visited) {
+	nesting := v.nesting + 1
+	if fd.IsMap() {
+		nesting++
+	}
 	down := func(m protoreflect.Message, s step) {
-		w.message(&visited{message: m, parent: v, path: v.path.with(s)})
+		at := v.path
+		if !nestsFreely(v.message.Descriptor()) { // its fields are not those that a file has
+			at = at.with(s)
+		}
+		w.message(&visited{message: m, parent: v, path: at, nesting: nesting})
 	}
 	switch {
 	case fd.IsMap():

@@ -4,19 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"strconv"
-	"strings"
+	"regexp"
 
 	"go.yaml.in/yaml/v4"
 )
 
-// maxAliased bounds the nodes that aliases may repeat in one file, so that a few
-// lines of aliases of aliases can't fill the memory.
-const maxAliased = 1 << 20
-
 // parseYAML reads a file of one YAML document as Envoy reads it. An empty file
 // gives nil and no error.
-func parseYAML(data []byte) (n *node, err *problem) {
+func parseYAML(data []byte, b *budget) (n *node, err *problem) {
 	// The YAML library panics where it finds its own state impossible. A file must
 	// not be able to end a server that others depend on.
 	defer func() {
@@ -24,50 +19,103 @@ func parseYAML(data []byte) (n *node, err *problem) {
 			n, err = nil, problemf(0, "is not YAML that can be read")
 		}
 	}()
-	loader, loadErr := yaml.NewLoader(bytes.NewReader(data))
-	if loadErr != nil {
-		return nil, yamlError(loadErr, data)
+	if err := b.lookAhead(data); err != nil {
+		return nil, err
 	}
-	var document, next yaml.Node
-	switch loadErr := loader.Load(&document); {
-	case errors.Is(loadErr, io.EOF):
+	document, err := loadYAML(data)
+	if document == nil || err != nil {
+		return nil, err
+	}
+	if len(document.Content) == 0 {
 		return nil, nil
-	case loadErr != nil:
-		return nil, yamlError(loadErr, data)
 	}
-	switch loadErr := loader.Load(&next); {
-	case errors.Is(loadErr, io.EOF):
-	case loadErr != nil:
-		return nil, yamlError(loadErr, data)
-	default:
-		return nil, problemf(next.Line, "begins a second YAML document, which Envoy would not read: one file holds one document")
-	}
-	c := yamlConverter{open: map[*yaml.Node]bool{}}
-	return c.convert(&document, 0)
+	c := yamlConverter{open: map[*yaml.Node]bool{}, budget: b}
+	return c.convert(document.Content[0], 0)
 }
+
+// loadYAML returns the only document, or nil for none. Envoy reads the first one and
+// passes over the rest in silence; here a second one is refused unless it is empty,
+// as after a "---" at the end.
+func loadYAML(data []byte) (*yaml.Node, *problem) {
+	loader, err := yaml.NewLoader(bytes.NewReader(withKnownVersion(data)))
+	if err != nil {
+		return nil, yamlError(err, data)
+	}
+	var first *yaml.Node
+	for {
+		document := &yaml.Node{}
+		switch err := loader.Load(document); {
+		case errors.Is(err, io.EOF):
+			return first, nil
+		case err != nil:
+			return nil, yamlError(err, data)
+		case first == nil:
+			first = document
+		case !emptyDocument(document):
+			return nil, problemf(document.Line, "begins a second YAML document, which Envoy would not read: one file holds one document")
+		}
+	}
+}
+
+func emptyDocument(document *yaml.Node) bool {
+	if len(document.Content) == 0 {
+		return true
+	}
+	content := document.Content[0]
+	return content.Kind == yaml.ScalarNode && content.Value == "" && content.Style&quoted == 0
+}
+
+// withKnownVersion returns the data with a directive that the library takes: it
+// knows YAML 1.1 only, whereas Envoy takes each 1.x, and reads all of them alike.
+func withKnownVersion(data []byte) []byte {
+	at := yamlVersion.FindSubmatchIndex(data)
+	if at == nil {
+		return data
+	}
+	known := bytes.Clone(data)
+	known[at[2]] = '1'
+	return known
+}
+
+// yamlVersion finds the minor version among what may stand before a document.
+var yamlVersion = regexp.MustCompile(`\A(?:(?:[ \t]*(?:#[^\n]*)?|%[^\n]*)\n)*%YAML[ \t]+1\.([0-9])[ \t\r\n#]`)
 
 // yamlConverter turns the library's nodes into ours.
 type yamlConverter struct {
 	// open holds the aliased nodes that are being converted, to see one in itself.
-	open    map[*yaml.Node]bool
-	aliased int
+	open   map[*yaml.Node]bool
+	budget *budget
+}
+
+// pay charges a node to the budget.
+func (c *yamlConverter) pay(y *yaml.Node) *problem {
+	if len(c.open) > 0 {
+		if err := c.budget.repeat(y.Line, len(y.Value)); err != nil {
+			return err
+		}
+	}
+	return c.budget.node(y.Line)
+}
+
+// payKey charges the text of a key, which is no node of its own.
+func (c *yamlConverter) payKey(key *yaml.Node) *problem {
+	switch {
+	case key.Kind == yaml.AliasNode:
+		return c.budget.repeat(key.Line, len(key.Alias.Value))
+	case len(c.open) > 0:
+		return c.budget.repeat(key.Line, len(key.Value))
+	}
+	return nil
 }
 
 func (c *yamlConverter) convert(y *yaml.Node, depth int) (*node, *problem) {
 	if depth > maxDepth {
 		return nil, problemf(y.Line, "nests more than %d levels deep", maxDepth)
 	}
-	if len(c.open) > 0 {
-		if c.aliased++; c.aliased > maxAliased {
-			return nil, problemf(y.Line, "repeats too much by aliases: more than %d nodes in one file", maxAliased)
-		}
+	if err := c.pay(y); err != nil {
+		return nil, err
 	}
 	switch y.Kind {
-	case yaml.DocumentNode:
-		if len(y.Content) == 0 {
-			return nil, nil
-		}
-		return c.convert(y.Content[0], depth)
 	case yaml.AliasNode:
 		return c.alias(y, depth)
 	case yaml.SequenceNode:
@@ -75,7 +123,7 @@ func (c *yamlConverter) convert(y *yaml.Node, depth int) (*node, *problem) {
 	case yaml.MappingNode:
 		return c.mapping(y, depth)
 	default:
-		return scalar(y)
+		return scalar(y), nil
 	}
 }
 
@@ -110,6 +158,9 @@ func (c *yamlConverter) mapping(y *yaml.Node, depth int) (*node, *problem) {
 		if key.Kind == yaml.AliasNode {
 			key = key.Alias
 		}
+		if err := c.payKey(y.Content[i]); err != nil {
+			return nil, err
+		}
 		switch {
 		case key.Kind != yaml.ScalarNode:
 			return nil, problemf(y.Content[i].Line, "has a list or a mapping as a key")
@@ -126,79 +177,4 @@ func (c *yamlConverter) mapping(y *yaml.Node, depth int) (*node, *problem) {
 		return nil, problemf(line, "repeats a key of the same mapping")
 	}
 	return n, nil
-}
-
-// scalar tells what a scalar is by the rules of Envoy 1.40 (parseYamlNode in its
-// yaml_utility.cc), which differ from YAML 1.2: y, yes and on are booleans, an
-// integer may be octal or hexadecimal, and what is no 32-bit integer is a text,
-// which a field of another kind then reads as its own: floating-point numbers,
-// dates, large integers.
-func scalar(y *yaml.Node) (*node, *problem) {
-	n := &node{shape: text, line: y.Line, value: y.Value}
-	switch y.Tag {
-	case "!!str", "!":
-		if y.Style&(quoted|yaml.TaggedStyle) != 0 || y.Tag == "!" {
-			return n, nil
-		}
-	case "!!null", "!!bool", "!!int", "!!float", "!!timestamp", "!!merge":
-	default:
-		return nil, problemf(y.Line, "has a YAML tag that Envoy does not read")
-	}
-	n.plain = true
-	n.shape, n.value = plainScalar(y.Value)
-	return n, nil
-}
-
-// plainScalar returns what a scalar without quotes is, as JSON has it.
-func plainScalar(s string) (shape, string) {
-	if yamlNull(s) {
-		return null, ""
-	}
-	if b, ok := yamlBool(s); ok {
-		return boolean, strconv.FormatBool(b)
-	}
-	i, ok := yamlInteger(s)
-	switch {
-	case !ok:
-		return text, s
-	case i == int64(int32(i)):
-		return number, strconv.FormatInt(i, 10)
-	default:
-		return text, strconv.FormatInt(i, 10)
-	}
-}
-
-const quoted = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
-
-func yamlNull(s string) bool {
-	switch s {
-	case "", "~", "null", "Null", "NULL":
-		return true
-	}
-	return false
-}
-
-// yamlInteger reads a decimal, a hexadecimal (0x1f) or an octal number (017), and
-// nothing of what Go alone writes: 0b1, 0o17, 1_000.
-func yamlInteger(s string) (int64, bool) {
-	digits := strings.ToLower(strings.TrimLeft(s, "+-"))
-	if strings.HasPrefix(digits, "0b") || strings.HasPrefix(digits, "0o") || strings.Contains(digits, "_") {
-		return 0, false
-	}
-	i, err := strconv.ParseInt(s, 0, 64)
-	return i, err == nil
-}
-
-// yamlBool reads YAML 1.1's booleans in lower case, upper case and capitalized.
-func yamlBool(s string) (value, ok bool) {
-	if lower := strings.ToLower(s); s != lower && s != strings.ToUpper(s) && s != strings.ToUpper(s[:1])+lower[1:] {
-		return false, false
-	}
-	switch strings.ToLower(s) {
-	case "y", "yes", "true", "on":
-		return true, true
-	case "n", "no", "false", "off":
-		return false, true
-	}
-	return false, false
 }

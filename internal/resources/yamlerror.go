@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"strings"
-	"unicode"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -35,6 +34,9 @@ func yamlError(err error, data []byte) *problem {
 		return problemf(0, "is not YAML that can be read")
 	}
 	line := e.Mark.Line
+	if at := bytes.IndexFunc(data, notYAML); at >= 0 { // the library tells another line, or none
+		return problemf(lineAt(data, int64(at)), "is not valid YAML: holds characters that YAML does not allow")
+	}
 	if indentedByTab(data, line) {
 		return problemf(line, "is not valid YAML: is indented by a tab: use spaces")
 	}
@@ -42,15 +44,16 @@ func yamlError(err error, data []byte) *problem {
 		return problemf(line, "is not valid YAML: %s", words)
 	}
 	switch e.Stage {
-	case yaml.ReaderStage:
-		// The library tells no line here.
-		at := bytes.IndexFunc(data, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r) })
-		return problemf(lineAt(data, int64(at)), "is not valid YAML: holds characters that YAML does not allow")
 	case yaml.ComposerStage:
 		return problemf(line, "is not valid YAML: uses an alias whose anchor is not defined before it")
 	default:
 		return problemf(line, "is not valid YAML: look at the indentation and the quotes at this line")
 	}
+}
+
+// notYAML reports whether YAML allows a character nowhere, not even in a comment.
+func notYAML(r rune) bool {
+	return r < ' ' && r != '\t' && r != '\r' && r != '\n' || r == 0xFFFE || r == 0xFFFF
 }
 
 func indentedByTab(data []byte, line int) bool {
