@@ -41,8 +41,8 @@ type settings struct {
 	viper *viper.Viper
 	// section is the command's part of the configuration file; empty without one.
 	section map[string]any
-	// where is how an error names a key of the section.
-	where string
+	// command and file are how an error names a key of the section.
+	command, file string
 }
 
 // keySeparator is viper's; it can't be part of a setting's name.
@@ -51,7 +51,7 @@ const keySeparator = "::"
 // loadSettings layers the settings of cmd and checks that each has a value of its
 // type, and one at all.
 func loadSettings(cmd *cobra.Command) (*settings, error) {
-	s := &settings{flags: cmd.Flags(), viper: viper.NewWithOptions(viper.KeyDelimiter(keySeparator))}
+	s := &settings{command: cmd.Name(), flags: cmd.Flags(), viper: viper.NewWithOptions(viper.KeyDelimiter(keySeparator))}
 	s.viper.AllowEmptyEnv(true) // given but empty is an error, so it must be seen
 	var bindErr error
 	s.visit(func(f *pflag.Flag) {
@@ -97,7 +97,7 @@ func (s *settings) readFile(cmd *cobra.Command, path string) error {
 			return fmt.Errorf("configuration file %q: %w", path, err)
 		}
 	}
-	s.where = fmt.Sprintf("key %s.%%s of configuration file %q", cmd.Name(), path)
+	s.file = path
 	s.section, _ = sections[cmd.Name()].(map[string]any)
 	return s.viper.MergeConfigMap(s.section)
 }

@@ -54,7 +54,7 @@ func (s *settings) origin(name string) string {
 	case byEnvironment:
 		return "environment variable " + envName(s.flags.Lookup(name))
 	case byFile:
-		return fmt.Sprintf(s.where, name)
+		return fmt.Sprintf("key %s.%s of configuration file %q", s.command, name, s.file)
 	}
 	return ""
 }
