@@ -47,12 +47,15 @@ func newKubelet(t *testing.T) *kubelet {
 	return k
 }
 
-// pod is one pod, whose volumes are mounted below root.
+// pod is one pod, whose containers have root for their root, one after the other.
 type pod struct {
 	workload
 
 	k    *kubelet
 	root string
+	// at is where each volume is: below root if the container that was started last
+	// mounts it, and out of its sight if not.
+	at map[string]string
 	// changed are the values of flags that differ on this machine.
 	changed map[string]string
 	user    *syscall.Credential
@@ -64,7 +67,7 @@ func (k *kubelet) newPod(w workload, changed map[string]string) *pod {
 	k.t.Helper()
 	k.pods++
 	id := fmt.Sprintf("%s-%d", w.name, k.pods)
-	p := &pod{workload: w, k: k, root: filepath.Join(k.dir, id), changed: changed, id: id}
+	p := &pod{workload: w, k: k, root: filepath.Join(k.dir, id), at: make(map[string]string), changed: changed, id: id}
 	security := w.template.Spec.SecurityContext
 	if isRoot() {
 		p.user = &syscall.Credential{
@@ -72,17 +75,19 @@ func (k *kubelet) newPod(w workload, changed map[string]string) *pod {
 		}
 	}
 	for _, v := range w.template.Spec.Volumes {
+		p.at[v.Name] = p.unseen(v.Name)
 		p.mount(v)
 	}
 	return p
 }
 
-// mount puts a volume where the containers that have it expect it, which has to be
-// one place. Mounting it again brings it up to date.
+func (p *pod) unseen(volume string) string { return filepath.Join(p.root+"-volumes", volume) }
+
+// mount makes a volume. Mounting it again brings it up to date.
 func (p *pod) mount(v corev1.Volume) {
 	p.k.t.Helper()
 	group := int(*p.template.Spec.SecurityContext.FSGroup)
-	dir := filepath.Join(p.root, p.mountPath(v.Name))
+	dir := p.at[v.Name]
 	must(p.k.t, os.MkdirAll(dir, 0o755))
 	if v.EmptyDir != nil {
 		own(p.k.t, dir, group, os.ModeSetgid|0o777)
@@ -92,6 +97,27 @@ func (p *pod) mount(v corev1.Volume) {
 	layOut(p.k.t, dir, files, os.FileMode(*mode), group)
 }
 
+// show puts the volumes that a container mounts where it expects them, and takes the
+// others away. The paths in what one container writes for the next are those of the
+// manifests below root, and so hold in both.
+func (p *pod) show(c corev1.Container) {
+	p.k.t.Helper()
+	for _, v := range p.template.Spec.Volumes {
+		to := p.unseen(v.Name)
+		if mounts(c, v.Name) {
+			to = filepath.Join(p.root, p.mountPath(v.Name))
+		}
+		if to == p.at[v.Name] {
+			continue
+		}
+		must(p.k.t, os.MkdirAll(filepath.Dir(to), 0o755))
+		must(p.k.t, os.Rename(p.at[v.Name], to))
+		p.at[v.Name] = to
+	}
+}
+
+// mountPath is where the containers that have a volume expect it, which has to be
+// one place.
 func (p *pod) mountPath(name string) string {
 	p.k.t.Helper()
 	found := ""
@@ -123,7 +149,8 @@ func (p *pod) refresh() {
 // start starts a container, as its manifest says.
 func (p *pod) start(c corev1.Container) *process {
 	p.k.t.Helper()
-	program, known := p.k.programs[path.Base(before(c.Image, ":"))]
+	p.show(c)
+	program, known := p.k.programs[imageName(c.Image)]
 	if !known {
 		p.k.t.Fatalf("%s: image %s is not one of those that the tests have", c.Name, c.Image)
 	}
@@ -166,7 +193,8 @@ func (p *pod) local(c corev1.Container, arg string) string {
 	return value
 }
 
-// probe asks what the kubelet would ask, at a port of this machine.
+// probe asks what the kubelet would ask, at a port of this machine. A redirection is
+// a success for the kubelet and none here.
 func probe(p *corev1.Probe, port int) error {
 	return getOK(fmt.Sprintf("http://127.0.0.1:%d%s", port, p.HTTPGet.Path))
 }

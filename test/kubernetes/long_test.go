@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -22,8 +21,8 @@ func TestLongTheFolderIsAppliedToARealAPIServer(t *testing.T) {
 	a := startAPIServer(t)
 	work := a.workFolder()
 	a.follow(t, work, "certificates-with-openssl.md", "")
-	a.follow(t, work, "split-deployment.md", "## Make the namespace and the Secrets")
-	a.follow(t, work, "split-deployment.md", "## Apply")
+	a.follow(t, work, howto, "## Make the namespace and the Secrets")
+	a.follow(t, work, howto, "## Apply")
 
 	t.Run("each object is there as it was asked for", func(t *testing.T) {
 		for _, o := range build(t) {
@@ -52,9 +51,27 @@ func TestLongTheFolderIsAppliedToARealAPIServer(t *testing.T) {
 		a.wantSecrets(t, work)
 	})
 	t.Run("the Secrets are replaced, and leave no copy of a key elsewhere", func(t *testing.T) {
+		a.follow(t, work, howto, "### Keep the old files")
 		a.follow(t, filepath.Join(work, "certificates"), "replacing-certificates.md", "### Contour's")
-		a.follow(t, work, "split-deployment.md", "### Replace the Secrets")
+		a.follow(t, work, howto, "### Replace the Secrets")
 		a.wantSecrets(t, work)
+	})
+	t.Run("and are brought back", func(t *testing.T) {
+		a.follow(t, work, howto, "### From certificates that are wrong")
+		a.follow(t, work, howto, "### Replace the Secrets")
+		a.wantSecrets(t, work)
+	})
+	t.Run("resources with a private key are a Secret that contour mounts", func(t *testing.T) {
+		dir := t.TempDir()
+		a.follow(t, dir, "../../examples/https/README.md", "## Make the secret")
+		a.follow(t, dir, howto, "### Resources with a private key")
+		out, err := a.kubectl("", "get", "--namespace=contour", "--output=jsonpath={.data}", "secret", "contour-secret-resources")
+		if err != nil || !strings.Contains(out, `{"secret.yaml":`) {
+			t.Errorf("the Secret does not hold secret.yaml: %v", err) // what it holds is a key
+		}
+	})
+	t.Run("the commands that look for a reason are commands", func(t *testing.T) {
+		a.follow(t, work, howto, "## When it does not")
 	})
 	t.Run("the pods are admitted", a.testPodsAreAdmitted)
 	t.Run("a restart rolls the pods", func(t *testing.T) {
@@ -76,19 +93,10 @@ func (a *apiserver) workFolder() string {
 	return work
 }
 
-// follow runs the commands of a section of a howto as they stand, in dir. It uses
-// the demo's own way of taking them out of the page.
+// follow runs the commands of a section of a howto as they stand, in dir.
 func (a *apiserver) follow(t *testing.T, dir, page, heading string) {
 	t.Helper()
-	root, err := filepath.Abs("../..")
-	must(t, err)
-	cmd := exec.Command("bash", "-c", `fail() { echo "$*" >&2; exit 1; }; source "$1/examples/demo/commands.sh"; run_document "$1/docs/howto/$2" "$3"`,
-		"bash", root, page, heading)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+a.config, "HOME="+t.TempDir(), "PATH="+a.tools+":"+os.Getenv("PATH"))
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("running the commands of %s %q: %v\n%s", page, heading, err, out)
-	}
+	run(t, dir, commandsOf(t, page, heading), "KUBECONFIG="+a.config, "HOME="+t.TempDir(), "PATH="+a.tools+":"+os.Getenv("PATH"))
 }
 
 // wantSecrets holds both Secrets against the files that they are made of.

@@ -7,6 +7,7 @@ package kubernetes
 import (
 	"bytes"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -47,7 +48,12 @@ var newObject = map[schema.GroupVersionKind]func() object{
 type kustomization struct {
 	metav1.TypeMeta `json:",inline"`
 
-	Resources          []string `json:"resources"`
+	Resources []string `json:"resources"`
+	Images    []struct {
+		Name    string `json:"name"`
+		NewName string `json:"newName"`
+		NewTag  string `json:"newTag"`
+	} `json:"images"`
 	ConfigMapGenerator []struct {
 		Name      string   `json:"name"`
 		Namespace string   `json:"namespace"`
@@ -88,6 +94,12 @@ func readFile(t *testing.T, path string) []byte {
 // build returns the objects of the folder, as kubectl kustomize does.
 func build(t *testing.T) []object {
 	t.Helper()
+	return buildIn(t, folder)
+}
+
+// buildIn does it for a copy of the folder.
+func buildIn(t *testing.T, folder string) []object {
+	t.Helper()
 	var k kustomization
 	decode(t, "kustomization.yaml", readFile(t, filepath.Join(folder, "kustomization.yaml")), &k)
 	var objects []object
@@ -96,6 +108,7 @@ func build(t *testing.T) []object {
 			objects = append(objects, decodeObject(t, file, document))
 		}
 	}
+	k.setImages(t, objects)
 	if !k.GeneratorOptions.DisableNameSuffixHash {
 		t.Error("the names of ConfigMaps bear a hash, so that a changed resource restarts contour")
 	}
@@ -108,6 +121,29 @@ func build(t *testing.T) []object {
 		objects = append(objects, m)
 	}
 	return objects
+}
+
+// setImages gives the containers of an image's name the one that is to be run. Each
+// of the images has to be run by a container: kustomize passes over a name that
+// nothing bears, and the place that is to change it changes nothing.
+func (k *kustomization) setImages(t *testing.T, objects []object) {
+	t.Helper()
+	for _, image := range k.Images {
+		found := false
+		for _, w := range workloads(objects) {
+			// The containers of w are those of the object itself.
+			for _, containers := range [][]corev1.Container{w.template.Spec.InitContainers, w.template.Spec.Containers} {
+				for i, c := range containers {
+					if c.Image == image.Name {
+						containers[i].Image, found = image.NewName+":"+image.NewTag, true
+					}
+				}
+			}
+		}
+		if !found {
+			t.Errorf("kustomization.yaml: no container has the image %s", image.Name)
+		}
+	}
 }
 
 func decodeObject(t *testing.T, file string, document []byte) object {
@@ -146,6 +182,15 @@ type workload struct {
 // containers are all containers of a pod, those that run before the others first.
 func (w workload) containers() []corev1.Container {
 	return slices.Concat(w.template.Spec.InitContainers, w.template.Spec.Containers)
+}
+
+// imageName is the last part of an image's name: contour, of every registry.
+func imageName(image string) string { return before(before(path.Base(image), "@"), ":") }
+
+// imageTag is what stands behind the name, and none is "".
+func imageTag(image string) string {
+	_, tag, _ := strings.Cut(path.Base(image), ":")
+	return tag
 }
 
 func workloads(objects []object) map[string]workload {

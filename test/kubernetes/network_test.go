@@ -4,25 +4,61 @@ import (
 	"slices"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// caller is a pod that opens a connection.
+// caller is a pod that opens a connection, or one that is called.
 type caller struct{ namespace, name string }
 
 // admits tells whether a policy lets a caller in at a port. It knows as much of
 // policies as the folder uses, and fails the test for more.
 func admits(t *testing.T, p *networkingv1.NetworkPolicy, from caller, port string) bool {
 	t.Helper()
+	if len(p.Spec.PolicyTypes) == 0 {
+		t.Fatalf("policy %s leaves it to Kubernetes to guess its types", p.Name)
+	}
 	if !slices.Contains(p.Spec.PolicyTypes, networkingv1.PolicyTypeIngress) {
 		return true
 	}
 	return slices.ContainsFunc(p.Spec.Ingress, func(rule networkingv1.NetworkPolicyIngressRule) bool {
-		return slices.ContainsFunc(rule.Ports, func(q networkingv1.NetworkPolicyPort) bool { return q.Port.StrVal == port }) &&
-			(len(rule.From) == 0 || slices.ContainsFunc(rule.From, func(peer networkingv1.NetworkPolicyPeer) bool {
-				return isPeer(t, peer, p.Namespace, from)
-			}))
+		return opens(t, rule.Ports, corev1.ProtocolTCP, port) && arePeers(t, rule.From, p.Namespace, from)
+	})
+}
+
+// lets tells whether a policy lets its pods call a port, like admits. A called pod
+// that is not known is one of which the policy is to say nothing.
+func lets(t *testing.T, p *networkingv1.NetworkPolicy, to caller, protocol corev1.Protocol, port string) bool {
+	t.Helper()
+	if !slices.Contains(p.Spec.PolicyTypes, networkingv1.PolicyTypeEgress) {
+		return true
+	}
+	return slices.ContainsFunc(p.Spec.Egress, func(rule networkingv1.NetworkPolicyEgressRule) bool {
+		return opens(t, rule.Ports, protocol, port) && (to == caller{} || arePeers(t, rule.To, p.Namespace, to))
+	})
+}
+
+// opens tells whether the ports of a rule include one. None are all.
+func opens(t *testing.T, ports []networkingv1.NetworkPolicyPort, protocol corev1.Protocol, port string) bool {
+	t.Helper()
+	return len(ports) == 0 || slices.ContainsFunc(ports, func(q networkingv1.NetworkPolicyPort) bool {
+		if q.EndPort != nil {
+			t.Fatal("this test does not know ranges of ports")
+		}
+		is := corev1.ProtocolTCP
+		if q.Protocol != nil {
+			is = *q.Protocol
+		}
+		return is == protocol && (q.Port == nil || q.Port.String() == port)
+	})
+}
+
+// arePeers tells whether the peers of a rule include a pod. None are everybody.
+func arePeers(t *testing.T, peers []networkingv1.NetworkPolicyPeer, own string, pod caller) bool {
+	t.Helper()
+	return len(peers) == 0 || slices.ContainsFunc(peers, func(peer networkingv1.NetworkPolicyPeer) bool {
+		return isPeer(t, peer, own, pod)
 	})
 }
 
@@ -51,7 +87,9 @@ func TestNetworkPoliciesLetInWhoBelongs(t *testing.T) {
 		}
 		for _, rule := range p.Spec.Ingress {
 			for _, port := range rule.Ports {
-				if portOf(pods[p.Name].template.Spec.Containers[0], *port.Port) == 0 {
+				if port.Port == nil {
+					t.Errorf("policy %s: a rule opens every port of a protocol", p.Name)
+				} else if portOf(pods[p.Name].template.Spec.Containers[0], *port.Port) == 0 {
 					t.Errorf("policy %s: no container has the port %s", p.Name, port.Port)
 				}
 			}
@@ -80,6 +118,26 @@ func TestNetworkPoliciesLetInWhoBelongs(t *testing.T) {
 	}
 	if spec := policies["contour"].Spec; !slices.Contains(spec.PolicyTypes, networkingv1.PolicyTypeEgress) || len(spec.Egress) != 0 {
 		t.Error("contour may call others, and has nobody to call")
+	}
+}
+
+// TestNetworkPoliciesLetEnvoyOut: a policy for what Envoy calls that leaves out
+// contour or DNS is an outage of all that it serves, as soon as it starts anew.
+func TestNetworkPoliciesLetEnvoyOut(t *testing.T) {
+	for _, p := range all[*networkingv1.NetworkPolicy](build(t)) {
+		if p.Name != "envoy" {
+			continue
+		}
+		for name, may := range map[string]bool{
+			"ask contour":     lets(t, p, caller{"contour", "contour"}, corev1.ProtocolTCP, "xds") || lets(t, p, caller{"contour", "contour"}, corev1.ProtocolTCP, "8001"),
+			"ask DNS":         lets(t, p, caller{}, corev1.ProtocolUDP, "53"),
+			"ask DNS by TCP":  lets(t, p, caller{}, corev1.ProtocolTCP, "53"),
+			"be asked at all": len(p.Spec.Ingress) > 0,
+		} {
+			if !may {
+				t.Errorf("the policy of Envoy's pods does not let them %s", name)
+			}
+		}
 	}
 }
 

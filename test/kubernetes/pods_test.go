@@ -1,11 +1,11 @@
 package kubernetes
 
 import (
-	"path"
+	"maps"
 	"slices"
-	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -73,12 +73,14 @@ func TestImagesAreThoseThatAreTested(t *testing.T) {
 	contour := ""
 	for _, w := range workloads(build(t)) {
 		for _, c := range w.containers() {
-			repository, tag, _ := strings.Cut(c.Image, ":")
+			tag := imageTag(c.Image)
 			switch {
-			case path.Base(repository) == "envoy":
+			case imageName(c.Image) == "envoy":
 				if tag != "distroless-v"+envoy.Version {
 					t.Errorf("%s runs %s, and the tests Envoy %s", c.Name, c.Image, envoy.Version)
 				}
+			case imageName(c.Image) != "contour":
+				t.Errorf("%s runs %s, which no test has", c.Name, c.Image)
 			case contour == "":
 				contour = c.Image
 			case contour != c.Image:
@@ -94,30 +96,42 @@ func TestImagesAreThoseThatAreTested(t *testing.T) {
 	}
 }
 
-// TestProbesNeverTouchTheXDSPort, where each would be a failed handshake.
+// probesOf are the probes that a container has, by their kind.
+func probesOf(c corev1.Container) map[string]*corev1.Probe {
+	probes := map[string]*corev1.Probe{"readiness": c.ReadinessProbe, "liveness": c.LivenessProbe, "startup": c.StartupProbe}
+	maps.DeleteFunc(probes, func(_ string, p *corev1.Probe) bool { return p == nil })
+	return probes
+}
+
+// TestProbesNeverTouchTheXDSPort, where each would be a failed handshake. What they
+// ask is pinned: a replica of contour that is not ready, or that drains, is alive,
+// and a liveness probe that asks for more than that would have it killed.
 func TestProbesNeverTouchTheXDSPort(t *testing.T) {
-	ready := 0
+	asked := make(map[string]string)
 	for name, w := range workloads(build(t)) {
 		for _, c := range w.template.Spec.Containers {
-			for kind, probe := range map[string]*corev1.Probe{"readiness": c.ReadinessProbe, "liveness": c.LivenessProbe, "startup": c.StartupProbe} {
+			for kind, probe := range probesOf(c) {
 				switch {
-				case probe == nil:
-					continue
 				case probe.HTTPGet == nil || probe.HTTPGet.Host != "" || probe.HTTPGet.Scheme != "":
 					t.Errorf("%s, %s: the %s probe is not plain HTTP to the pod", name, c.Name, kind)
 				case portOf(c, probe.HTTPGet.Port) == 0 || probe.HTTPGet.Port.StrVal == "xds":
 					t.Errorf("%s, %s: the %s probe goes to port %s", name, c.Name, kind, probe.HTTPGet.Port.String())
 				}
-				if kind == "readiness" {
-					ready++
+				if probe.HTTPGet != nil {
+					asked[c.Name+", "+kind] = probe.HTTPGet.Path
 				}
 			}
 		}
 	}
-	if ready != 2 {
-		t.Errorf("%d readiness probes, want one a side", ready)
+	want := map[string]string{"contour, readiness": "/readyz", "contour, liveness": "/healthz", "envoy, readiness": "/ready"}
+	if diff := cmp.Diff(want, asked); diff != "" {
+		t.Errorf("what probes ask (-want +got):\n%s", diff)
 	}
 }
+
+// propagation is how long the Service's removal of a pod may take to reach every
+// node, in seconds.
+const propagation = 5
 
 // portOf resolves a port by its name, which every reference uses. Zero is one that
 // the container does not have.
@@ -148,6 +162,9 @@ func TestRolloutsLeaveNoGap(t *testing.T) {
 		if c.Lifecycle == nil || c.Lifecycle.PreStop == nil || c.Lifecycle.PreStop.Sleep == nil {
 			t.Errorf("%s: it is ended before anybody knows, or by a program that a distroless image does not have", name)
 			continue
+		}
+		if c.Lifecycle.PreStop.Sleep.Seconds < propagation {
+			t.Errorf("%s: preStop waits %d s, and new connections may arrive for %d", name, c.Lifecycle.PreStop.Sleep.Seconds, propagation)
 		}
 		if after := *w.template.Spec.TerminationGracePeriodSeconds - c.Lifecycle.PreStop.Sleep.Seconds; after < 10 {
 			t.Errorf("%s: after preStop %d s are left to end in", name, after)

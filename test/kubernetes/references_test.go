@@ -64,11 +64,29 @@ func TestServicesLeadToPortsThatArePresent(t *testing.T) {
 	}
 }
 
+// TestTheServiceOfEnvoyIsTheWayIn: type and policy decide who gets in, and whose
+// address Envoy sees.
+func TestTheServiceOfEnvoyIsTheWayIn(t *testing.T) {
+	for _, s := range all[*corev1.Service](build(t)) {
+		local := s.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal
+		switch {
+		case s.Name != "envoy" && s.Spec.Type != "":
+			t.Errorf("Service %s is of type %s, and nobody outside of the cluster may come that way", s.Name, s.Spec.Type)
+		case s.Name == "envoy" && (s.Spec.Type != corev1.ServiceTypeLoadBalancer || !local):
+			t.Errorf("Service envoy is of type %q and its external traffic policy is %q: nobody finds it, or Envoy sees a node's address for the client's",
+				s.Spec.Type, s.Spec.ExternalTrafficPolicy)
+		}
+	}
+}
+
 func TestPrometheusIsToldPortsThatArePresent(t *testing.T) {
 	for name, w := range workloads(build(t)) {
 		want := portOf(w.template.Spec.Containers[0], w.template.Spec.Containers[0].ReadinessProbe.HTTPGet.Port)
 		if got := w.template.Annotations["prometheus.io/port"]; got != strconv.Itoa(int(want)) {
 			t.Errorf("%s: metrics are at %d, and Prometheus is told %q", name, want, got)
+		}
+		if got := w.template.Annotations["prometheus.io/scrape"]; got != "true" {
+			t.Errorf("%s: Prometheus is told to scrape: %q", name, got)
 		}
 	}
 }
@@ -133,10 +151,11 @@ func checkPath(t *testing.T, w workload, c corev1.Container, p string, written m
 			}
 		case v.EmptyDir != nil:
 			// The first container to name it writes it, and the others read it.
-			if written[p] != m.ReadOnly {
-				t.Errorf("%s, %s: %s: is it there: %v; is the mount read-only: %v", w.name, c.Name, p, written[p], m.ReadOnly)
+			file := path.Join(v.Name, rest)
+			if written[file] != m.ReadOnly {
+				t.Errorf("%s, %s: %s: is it there: %v; is the mount read-only: %v", w.name, c.Name, p, written[file], m.ReadOnly)
 			}
-			written[p] = true
+			written[file] = true
 		}
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -32,6 +33,8 @@ func TestBothSidesRunAsTheManifestsSay(t *testing.T) {
 	} {
 		wantMetric(t, c.metrics, series, want)
 	}
+	d.wantProbes("contour", map[string]int{"metrics": c.metrics})
+	d.wantProbes("envoy", map[string]int{"http": d.http, "readiness": d.readiness})
 	if info, err := fetch(fmt.Sprintf("http://127.0.0.1:%d/server_info", d.admin)); err != nil || !strings.Contains(info, `"`+p.id+`"`) {
 		t.Errorf("Envoy does not bear the name %s of its pod: %v", p.id, err)
 	}
@@ -43,6 +46,33 @@ func TestBothSidesRunAsTheManifestsSay(t *testing.T) {
 	wantNothingWritten(t, d.kubelet, p)
 	e.terminate()
 	c.terminate()
+}
+
+// wantProbes asks all that the kubelet and Prometheus ask of a pod. Its ports, by
+// their names, are those of this machine.
+func (d *deployment) wantProbes(name string, ports map[string]int) {
+	d.t.Helper()
+	template := d.pods[name].template
+	c := template.Spec.Containers[0]
+	for kind, p := range probesOf(c) {
+		if err := probe(p, ports[p.HTTPGet.Port.StrVal]); err != nil {
+			d.t.Errorf("%s: the %s probe fails: %v", name, kind, err)
+		}
+	}
+	scraped := 0
+	for _, p := range c.Ports {
+		if strconv.Itoa(int(p.ContainerPort)) == template.Annotations["prometheus.io/port"] {
+			scraped = ports[p.Name]
+		}
+	}
+	url := fmt.Sprintf("http://127.0.0.1:%d%s", scraped, template.Annotations["prometheus.io/path"])
+	text, err := fetch(url)
+	if err == nil {
+		err = getOK(url)
+	}
+	if err != nil || !strings.Contains(text, "# TYPE ") {
+		d.t.Errorf("%s: Prometheus finds no metrics: %v", name, err)
+	}
 }
 
 // TestAnEnvoyWithoutConfigurationIsNotReady starts Envoy first, as happens in a

@@ -45,7 +45,7 @@ func settingsOf(t *testing.T, command string) settings {
 
 // runsContour tells which command of contour a container runs, if it does.
 func runsContour(c corev1.Container) (command string, ok bool) {
-	if !strings.Contains(c.Image, "/contour:") {
+	if imageName(c.Image) != "contour" {
 		return "", false
 	}
 	return c.Args[0], true
