@@ -4,40 +4,22 @@
 package demo_test
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/contour-xds/contour/internal/logtest"
 )
-
-// output is what the demo said so far.
-type output struct {
-	mu   sync.Mutex // guards text
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
 
 // demo returns `make demo`, in a process group of its own as in a terminal, so
 // that it can be interrupted as Ctrl-C does it.
-func demo(arguments ...string) (*exec.Cmd, *output) {
-	said := &output{}
+func demo(arguments ...string) (*exec.Cmd, *logtest.Buffer) {
+	said := &logtest.Buffer{}
 	cmd := exec.Command("make", append([]string{"-C", "../..", "demo"}, arguments...)...)
 	cmd.Stdout, cmd.Stderr = said, said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
