@@ -16,11 +16,8 @@ import (
 
 // bootstrapConfig is the settings of contour bootstrap.
 type bootstrapConfig struct {
-	CAFile   string `mapstructure:"envoy-cafile"`
-	CertFile string `mapstructure:"envoy-mtls-cert"`
-	KeyFile  string `mapstructure:"envoy-mtls-key"`
-	// secure is whether the three above are given.
-	secure    bool
+	// channel is the files of mutual TLS; nil means plaintext.
+	channel   *credentials.FileSet
 	SkipCheck bool `mapstructure:"skip-credential-check"`
 
 	XDSAddress string `mapstructure:"xds-address"`
@@ -87,7 +84,7 @@ func loadBootstrapConfig(cmd *cobra.Command) (bootstrapConfig, error) {
 	if err != nil {
 		return cfg, err
 	}
-	if cfg.secure, err = s.allOrNone("envoy-cafile", "envoy-mtls-cert", "envoy-mtls-key"); err != nil {
+	if cfg.channel, err = s.channel(envoyChannel); err != nil {
 		return cfg, err
 	}
 	if err := s.decode(&cfg); err != nil {
@@ -104,17 +101,12 @@ func loadBootstrapConfig(cmd *cobra.Command) (bootstrapConfig, error) {
 // writeBootstrap checks the credentials, and writes only when all is well.
 func writeBootstrap(cfg bootstrapConfig, path string, out, logOut io.Writer) error {
 	log := slog.New(slog.NewTextHandler(logOut, nil))
-	if cfg.secure && !cfg.SkipCheck {
-		set := credentials.FileSet{
-			CA:   credentials.Source{Setting: "--envoy-cafile", Path: cfg.CAFile},
-			Cert: credentials.Source{Setting: "--envoy-mtls-cert", Path: cfg.CertFile},
-			Key:  credentials.Source{Setting: "--envoy-mtls-key", Path: cfg.KeyFile},
-		}
-		if _, err := credentials.Load(set, credentials.Client, time.Now(), log); err != nil {
+	if cfg.channel != nil && !cfg.SkipCheck {
+		if _, err := credentials.Load(*cfg.channel, credentials.Client, time.Now(), log); err != nil {
 			return fmt.Errorf("%w (--skip-credential-check leaves this check out, where the files are on another machine)", err)
 		}
 	}
-	if !cfg.secure && !loopback(cfg.XDSAddress) {
+	if cfg.channel == nil && !loopback(cfg.XDSAddress) {
 		log.Warn("this Envoy will take its configuration, and with it private keys, in plaintext",
 			"xds", cfg.XDSAddress, "remedy", "give --envoy-cafile, --envoy-mtls-cert and --envoy-mtls-key")
 	}
@@ -130,8 +122,8 @@ func (c bootstrapConfig) message() bootstrap.Config {
 		XDSAddress: c.XDSAddress, XDSPort: c.XDSPort, ServerName: c.ServerName, Protocol: bootstrap.Protocol(c.Protocol),
 		NodeID: c.NodeID, NodeCluster: c.NodeCluster, AdminAddress: c.AdminAddress, AdminPort: c.AdminPort, RTDSLayer: c.RTDSLayer,
 	}
-	if c.secure {
-		m.TLS = &bootstrap.TLS{CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile}
+	if c.channel != nil {
+		m.TLS = &bootstrap.TLS{CAFile: c.channel.CA.Path, CertFile: c.channel.Cert.Path, KeyFile: c.channel.Key.Path}
 	}
 	return m
 }

@@ -121,7 +121,7 @@ func decodeFile(path string) (map[string]any, error) {
 		}
 		return nil, err
 	}
-	if secondDocument.Match(data) {
+	if strings.HasPrefix(format, "y") && secondDocument.Match(data) {
 		return nil, errors.New("it holds a second YAML document; put all settings into one")
 	}
 	decoder, err := viper.NewCodecRegistry().Decoder(format)

@@ -7,15 +7,14 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/contour-xds/contour/internal/credentials"
 )
 
 // serveConfig is the settings of contour serve.
 type serveConfig struct {
-	CAFile   string `mapstructure:"contour-cafile"`
-	CertFile string `mapstructure:"contour-mtls-cert"`
-	KeyFile  string `mapstructure:"contour-mtls-key"`
-	// secure is whether the three above are given.
-	secure   bool
+	// channel is the files of mutual TLS; nil means plaintext.
+	channel  *credentials.FileSet
 	Insecure bool `mapstructure:"insecure"`
 
 	XDSAddress     string `mapstructure:"xds-address"`
@@ -78,7 +77,7 @@ func loadServeConfig(cmd *cobra.Command) (serveConfig, error) {
 	if err != nil {
 		return cfg, err
 	}
-	if cfg.secure, err = s.allOrNone("contour-cafile", "contour-mtls-cert", "contour-mtls-key"); err != nil {
+	if cfg.channel, err = s.channel(serverChannel); err != nil {
 		return cfg, err
 	}
 	if err := s.decode(&cfg); err != nil {
@@ -96,9 +95,9 @@ func (c serveConfig) check() error {
 		return err
 	}
 	switch {
-	case c.secure && c.Insecure:
+	case c.channel != nil && c.Insecure:
 		return errors.New("--insecure contradicts --contour-cafile, --contour-mtls-cert and --contour-mtls-key; drop one or the other")
-	case !c.secure && !c.Insecure && !loopback(c.XDSAddress):
+	case c.channel == nil && !c.Insecure && !loopback(c.XDSAddress):
 		return fmt.Errorf("--xds-address %s is not a loopback address, and without mutual TLS whoever reaches it can have every key; "+
 			"give --contour-cafile, --contour-mtls-cert and --contour-mtls-key, or --insecure if that is meant", c.XDSAddress)
 	}

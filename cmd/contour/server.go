@@ -108,25 +108,21 @@ func publish(server *xds.Server, s *resources.Snapshot, log *slog.Logger) {
 }
 
 func logListening(log *slog.Logger, cfg serveConfig, folder *resources.Folder, xdsListener, metricsListener net.Listener) {
-	if !cfg.secure {
+	if cfg.channel == nil {
 		log.Warn("serving plaintext: whoever reaches the xDS port can have every key", "xds", xdsListener.Addr().String())
 	}
 	log.Info("serving", "xds", xdsListener.Addr().String(), "metrics", metricsListener.Addr().String(),
-		"mutual_tls", cfg.secure, "resources", counts(folder.Snapshot()))
+		"mutual_tls", cfg.channel != nil, "resources", counts(folder.Snapshot()))
 }
 
 // newProvider is the one place that chooses where credentials come from. It
 // returns nil for a channel in plaintext.
 func newProvider(cfg serveConfig, log *slog.Logger, registry *prometheus.Registry) (credentials.CredentialProvider, error) {
-	if !cfg.secure {
+	if cfg.channel == nil {
 		return nil, nil //nolint:nilnil // no provider is what plaintext means
 	}
 	file, err := credentials.NewFile(credentials.FileConfig{
-		Files: credentials.FileSet{
-			CA:   credentials.Source{Setting: "--contour-cafile", Path: cfg.CAFile},
-			Cert: credentials.Source{Setting: "--contour-mtls-cert", Path: cfg.CertFile},
-			Key:  credentials.Source{Setting: "--contour-mtls-key", Path: cfg.KeyFile},
-		},
+		Files:  *cfg.channel,
 		Logger: log,
 	})
 	if err != nil {

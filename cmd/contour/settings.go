@@ -181,24 +181,6 @@ func checkList(value any) error {
 	return nil
 }
 
-// allOrNone is the rule of the accepted design: if one of the settings is given,
-// the others are required. It tells whether they are given.
-func (s *settings) allOrNone(names ...string) (bool, error) {
-	var given, missing []string
-	for _, name := range names {
-		if origin := s.origin(name); origin != "" {
-			given = append(given, fmt.Sprintf("--%s is given (by %s)", name, origin))
-		} else {
-			missing = append(missing, "--"+name)
-		}
-	}
-	if len(given) > 0 && len(missing) > 0 {
-		return false, fmt.Errorf("missing %s: %s, and the three go together; give all of them or none",
-			strings.Join(missing, " and "), strings.Join(given, " and "))
-	}
-	return len(given) > 0, nil
-}
-
 // checkPort refuses what is no TCP port. 0 leaves the choice to the system.
 func checkPort(name string, port int) error {
 	if port < 0 || port > 65535 {
