@@ -93,6 +93,14 @@ func (ca *CA) Constrained(t testing.TB, name, domain string) *CA {
 	return ca.intermediate(t, template)
 }
 
+// Altered makes a CA whose certificate ca signs, as change has changed it.
+func (ca *CA) Altered(t testing.TB, name string, change func(*x509.Certificate)) *CA {
+	t.Helper()
+	template := caTemplate(t, name)
+	change(template)
+	return ca.intermediate(t, template)
+}
+
 func (ca *CA) intermediate(t testing.TB, template *x509.Certificate) *CA {
 	key := NewKey(t, ECDSA)
 	cert := sign(t, template, ca.Cert, key.Public(), ca.key)
