@@ -80,7 +80,8 @@ func loadSettings(cmd *cobra.Command) (*settings, error) {
 // decode puts the settings into the fields of into that are tagged with their
 // names.
 func (s *settings) decode(into any) error {
-	hooks := mapstructure.ComposeDecodeHookFunc(mapstructure.DecodeHookFuncType(splitList), mapstructure.DecodeHookFuncType(decimal))
+	hooks := mapstructure.ComposeDecodeHookFunc(mapstructure.DecodeHookFuncType(splitList),
+		mapstructure.DecodeHookFuncType(decimal), mapstructure.StringToTimeDurationHookFunc())
 	return s.viper.Unmarshal(into, viper.DecodeHook(hooks))
 }
 

@@ -25,7 +25,8 @@ type serveConfig struct {
 	Resources        string   `mapstructure:"resources"`
 	ExternalClusters []string `mapstructure:"external-clusters"`
 
-	Log logConfig `mapstructure:",squash"`
+	Limits limitsConfig `mapstructure:",squash"`
+	Log    logConfig    `mapstructure:",squash"`
 }
 
 func newServe() *cobra.Command {
@@ -67,6 +68,7 @@ func declareServeFlags(groups *flagGroups) {
 		flags.String("metrics-address", "127.0.0.1", "`address` to serve /metrics, /healthz and /readyz on")
 		flags.Int("metrics-port", 8000, "`port` to serve /metrics, /healthz and /readyz on")
 	})
+	groups.group("Limits", limitFlags)
 	groups.group("Logging", logFlags)
 	groups.group("Settings", configFileFlag)
 }
@@ -92,6 +94,9 @@ func (c serveConfig) check() error {
 		return errors.New("missing --resources: give the folder of resources to serve")
 	}
 	if err := errors.Join(checkPort("xds-port", c.XDSPort), checkPort("metrics-port", c.MetricsPort)); err != nil {
+		return err
+	}
+	if err := c.Limits.check(); err != nil {
 		return err
 	}
 	switch {

@@ -39,8 +39,13 @@ func serve(ctx context.Context, cfg serveConfig, logOut io.Writer) error {
 	if err != nil {
 		return err
 	}
-	door := newDoor(provider, log, registry)
-	server, err := xds.New(xds.Config{Credentials: door, Snapshot: folder.Snapshot(), Logger: log, Registerer: registry})
+	door := newDoor(cfg, provider, log, registry)
+	defer closeAll(door)
+	registry.MustRegister(newLimitsGauge(door.Limits(), cfg.Limits.MaxStreams))
+	server, err := xds.New(xds.Config{
+		Credentials: door, HandshakeTimeout: cfg.Limits.HandshakeTimeout, MaxStreams: cfg.Limits.MaxStreams,
+		Snapshot: folder.Snapshot(), Logger: log, Registerer: registry,
+	})
 	if err != nil {
 		return err
 	}
@@ -111,6 +116,7 @@ func logListening(log *slog.Logger, cfg serveConfig, folder *resources.Folder, x
 	if cfg.channel == nil {
 		log.Warn("serving plaintext: whoever reaches the xDS port can have every key", "xds", xdsListener.Addr().String())
 	}
+	cfg.Limits.warnOfOpenFiles(log)
 	log.Info("serving", "xds", xdsListener.Addr().String(), "metrics", metricsListener.Addr().String(),
 		"mutual_tls", cfg.channel != nil, "resources", counts(folder.Snapshot()))
 }
@@ -132,12 +138,12 @@ func newProvider(cfg serveConfig, log *slog.Logger, registry *prometheus.Registr
 	return file, nil
 }
 
-func newDoor(provider credentials.CredentialProvider, log *slog.Logger, registry *prometheus.Registry) *handshake.Door {
-	cfg := handshake.Config{Logger: log, Registerer: registry}
+func newDoor(cfg serveConfig, provider credentials.CredentialProvider, log *slog.Logger, registry *prometheus.Registry) *handshake.Door {
+	door := handshake.Config{Limits: cfg.Limits.door(), Logger: log, Registerer: registry}
 	if provider != nil {
-		cfg.TLS = credentials.ServerTLS(provider)
+		door.TLS = credentials.ServerTLS(provider)
 	}
-	return handshake.New(cfg)
+	return handshake.New(door)
 }
 
 func newRegistry() *prometheus.Registry {
@@ -156,7 +162,7 @@ func listen(what, address string, port int) (net.Listener, error) {
 	return listener, nil
 }
 
-// closeAll closes what was opened before a later step failed.
+// closeAll closes what was opened, when a later step failed or all is over.
 func closeAll(closers ...io.Closer) {
 	for _, c := range closers {
 		_ = c.Close()

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 )
@@ -99,6 +100,10 @@ func checkValue(value any, flagType string) error {
 	case "bool":
 		if _, err := strconv.ParseBool(text); err != nil {
 			return fmt.Errorf("is %q, which is neither true nor false", text)
+		}
+	case "duration":
+		if _, err := time.ParseDuration(text); err != nil {
+			return fmt.Errorf("is %q, which is no duration such as 10s or 1m30s", text)
 		}
 	}
 	return nil

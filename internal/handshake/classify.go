@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -14,28 +16,40 @@ import (
 	contour "github.com/contour-xds/contour/internal/credentials"
 )
 
-// classify finds the reason in an error of ServerHandshake. Errors with a type
-// are told by it, the rest by their text, which crypto/tls and gRPC do not
-// promise to keep: the tests produce each over a real socket.
-func classify(err error) Reason {
+// classify finds the reason in an error of ServerHandshake and in what was seen
+// of the peer. Errors with a type are told by it, and by the marks that the rows of
+// the table have; the rest by their text, which crypto/tls does not promise to
+// keep.
+func (c *conn) classify(err error) Reason {
+	var refused *refusal
 	var verification *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
 	var network *net.OpError
 	switch {
+	case errors.As(err, &refused):
+		return refused.reason
 	case errors.Is(err, contour.ErrUnavailable):
 		return CredentialsUnavailable
 	case errors.As(err, &verification):
 		return classifyCertificate(verification, time.Now())
 	case errors.As(err, &record) && record.Conn != nil:
 		return NotTLS
+	case errors.As(err, &record):
+		return MalformedRecord
 	case errors.As(err, &network) && network.Op == "remote error":
-		return PeerAlert
+		return classifyAlert(network.Err)
+	case errors.As(err, &network) && network.Op == "local error" && c.seen.alert != 0:
+		return alertReason(uint64(c.seen.alert))
+	case errors.As(err, &network) && network.Op == "local error": // an alert of ours, about what the peer sent
+		return MalformedRecord
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return Timeout
+	case closed(err) && !c.received:
+		return Probe
 	case closed(err):
-		return Closed
+		return ClosedMidway
 	}
-	return classifyText(err.Error())
+	return c.classifyText(err.Error())
 }
 
 // closed tells the ways in which a peer goes away.
@@ -56,43 +70,49 @@ func classifyCertificate(err *tls.CertificateVerificationError, now time.Time) R
 	case errors.As(err, &authority):
 		return UnknownCA
 	case !errors.As(err, &invalid):
-		return BadCertificate
+		return BadChain
 	}
-	switch invalid.Reason {
-	case x509.Expired: // which means outside of its time, in either direction
-		if invalid.Cert != nil && now.Before(invalid.Cert.NotBefore) {
-			return NotYetValid
-		}
-		return Expired
-	case x509.IncompatibleUsage:
-		return WrongUsage
-	default:
-		return BadCertificate
+	if invalid.Reason == x509.Expired && invalid.Cert != nil && now.Before(invalid.Cert.NotBefore) {
+		return NotYetValid // the verifier's word for both directions is expired
 	}
+	return find(BadChain, func(m marks) bool { return slices.Contains(m.invalid, invalid.Reason) })
 }
 
-// texts are parts of error texts that stand for a reason: of crypto/tls but for
-// the one of gRPC, which checks ALPN once more after the handshake.
-var texts = []struct {
-	part   string
-	reason Reason
-}{
-	{"client didn't provide a certificate", NoCertificate},
-	{"client offered only unsupported versions", ProtocolVersion},
-	{"client requested unsupported application protocols", NoALPN},
-	{"missing selected ALPN property", NoALPN},
-	{"doesn't support any of the certificate's signature algorithms", NoSharedParameters},
-	{"no cipher suite supported by both client and server", NoSharedParameters},
-	{"no key exchanges supported by both client and server", NoSharedParameters},
-	{"failed to parse client certificate", BadCertificate},
-	{"invalid signature by the client certificate", BadCertificate},
+// classifyAlert tells an alert of the peer by its number. Its type is not
+// exported by crypto/tls, and [tls.AlertError] is another one.
+func classifyAlert(alert error) Reason {
+	number := reflect.ValueOf(alert)
+	if number.Kind() != reflect.Uint8 {
+		return PeerAlertOther
+	}
+	return alertReason(number.Uint())
 }
 
-func classifyText(text string) Reason {
-	for _, t := range texts {
-		if strings.Contains(text, t.part) {
-			return t.reason
+func alertReason(alert uint64) Reason {
+	return find(PeerAlertOther, func(m marks) bool { return slices.Contains(m.alerts, alert) })
+}
+
+// classifyText tells the rest. What a ClientHello lacks is asked last, since the
+// server may have found another fault before it came to that.
+func (c *conn) classifyText(text string) Reason {
+	fallback := Other
+	switch {
+	case c.seen.hello && c.seen.noVersion:
+		fallback = ProtocolVersion
+	case c.seen.hello && c.seen.noALPN:
+		fallback = NoALPN
+	}
+	return find(fallback, func(m marks) bool {
+		return slices.ContainsFunc(m.texts, func(part string) bool { return strings.Contains(text, part) })
+	})
+}
+
+// find returns the reason of the first row whose marks fit, or the fallback.
+func find(fallback Reason, fits func(marks) bool) Reason {
+	for i := range explanations {
+		if fits(explanations[i].marks) {
+			return explanations[i].Reason
 		}
 	}
-	return Other
+	return fallback
 }

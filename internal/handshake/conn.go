@@ -1,102 +1,232 @@
 package handshake
 
 import (
-	"maps"
+	"context"
 	"net"
-	"slices"
-	"sync"
+	"net/netip"
 	"syscall"
+	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
 )
 
-// Listener returns inner with its connections wrapped, so that they are counted
-// from the moment they are let in until they are closed, by whomever. Closing it
-// closes inner, and the connections that are still in their handshake: a server
-// that drains would wait for each of them, and a stranger can hold them up.
-func (d *Door) Listener(inner net.Listener) net.Listener {
-	return &listener{Listener: inner, live: d.metrics.connections, waiting: make(map[*conn]struct{})}
-}
-
-type listener struct {
-	net.Listener
-	live prometheus.Gauge
-
-	mu      sync.Mutex // guards the two below
-	closed  bool
-	waiting map[*conn]struct{} // in their handshake
-}
-
-// Accept implements [net.Listener].
-func (l *listener) Accept() (net.Conn, error) {
-	raw, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	c := &conn{Conn: raw, listener: l}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		_ = raw.Close()
-		return nil, net.ErrClosed
-	}
-	l.waiting[c] = struct{}{}
-	return c, nil
-}
-
-// Close implements [net.Listener].
-func (l *listener) Close() error {
-	err := l.Listener.Close()
-	l.mu.Lock()
-	l.closed = true
-	waiting := slices.Collect(maps.Keys(l.waiting))
-	l.mu.Unlock()
-	for _, c := range waiting {
-		_ = c.Close()
-	}
-	return err
-}
-
-// arrived takes a connection from those that wait, and tells whether it was among
-// them.
-func (l *listener) arrived(c *conn) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	_, waited := l.waiting[c]
-	delete(l.waiting, c)
-	return waited
-}
-
-// A conn is the raw connection, below TLS. It is here that the end is seen for
-// certain: gRPC closes the raw connection where it gives up between handshake
-// and first frame, and the TLS connection closes it too.
+// A conn is the raw connection, below TLS. In its handshake, it is here that
+// waiting for the peer is told from waiting for this server's CPU: crypto/tls
+// computes between a Read and the next Write or Read, and only then. Later it is
+// here that the end is seen for certain: gRPC closes the raw connection where it
+// gives up between handshake and first frame, and the TLS connection closes it too.
 type conn struct {
 	net.Conn
-	listener *listener
+	register *register
+	turns    *semaphore.Weighted
+	source   netip.Prefix // for the limit by source; not valid without an IP address
+	accepted time.Time
 
-	mu       sync.Mutex // guards admitted
+	// Of the handshake's goroutine alone.
+	through  bool // the handshake is over
+	hasTurn  bool
+	received bool // a byte came
+	sent     bool // a byte went
+	seen     seen
+
+	// Guarded by register.mu.
 	admitted bool
+	cause    *refusal           // why it was expelled; nil unless it was
+	since    time.Time          // when its waiting for the peer began, all of it taken together
+	waited   time.Duration      // for its peer, until it last heard from it
+	place    int                // in register.waiting, or nowhere
+	deadline time.Time          // of the handshake
+	giveUp   context.CancelFunc // ends its waiting for a turn; nil unless it does
 }
 
-// admit counts the connection, unless it was closed meanwhile.
-func (c *conn) admit() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.listener.arrived(c) {
-		c.admitted = true
-		c.listener.live.Inc()
+func newConn(raw net.Conn, r *register, turns *semaphore.Weighted) *conn {
+	return &conn{Conn: raw, register: r, turns: turns, source: source(raw.RemoteAddr()), accepted: time.Now(), place: nowhere}
+}
+
+// source is the network that one host or customer has: an IPv4 address, or the
+// /64 of an IPv6 one (RFC 6177), whose other addresses are free to its owner.
+func source(addr net.Addr) netip.Prefix {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok {
+		return netip.Prefix{}
+	}
+	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
+	bits := 64
+	if ip.Is4() {
+		bits = 32
+	}
+	prefix, err := ip.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return prefix
+}
+
+// Read implements [net.Conn]. In the handshake it returns with a CPU turn, unless
+// it fails.
+func (c *conn) Read(b []byte) (int, error) {
+	if c.through {
+		return c.Conn.Read(b)
+	}
+	n, err := c.wait(c.Conn.Read, b)
+	c.received = c.received || n > 0
+	c.seen.record(b[:n])
+	if err != nil {
+		return n, err
+	}
+	return n, c.takeTurn()
+}
+
+// Write implements [net.Conn]. In the handshake it gives the CPU turn back for
+// good: in TLS 1.3 the server sends its flight and then waits for its peer. A peer
+// that does not read can hold it up.
+func (c *conn) Write(b []byte) (int, error) {
+	if c.through {
+		return c.Conn.Write(b)
+	}
+	c.sent = true
+	return c.wait(c.Conn.Write, b)
+}
+
+// wait does what only the peer can end, without a turn, so that the connection
+// can be shed meanwhile.
+func (c *conn) wait(io func([]byte) (int, error), b []byte) (int, error) {
+	c.returnTurn()
+	c.register.wait(c, time.Now())
+	n, err := io(b)
+	if cause := c.register.resume(c, time.Now()); cause != nil {
+		err = cause
+	}
+	return n, err
+}
+
+// takeTurn waits, first come first served, until this connection may compute.
+func (c *conn) takeTurn() error {
+	if !c.turns.TryAcquire(1) {
+		if err := c.queue(); err != nil {
+			return err
+		}
+	}
+	c.hasTurn = true
+	c.register.working.Add(1)
+	return nil
+}
+
+func (c *conn) queue() error {
+	ctx, cancel := c.untilDeadline()
+	defer cancel()
+	if c.turns.Acquire(ctx, 1) == nil {
+		return nil
+	}
+	c.register.mu.Lock()
+	defer c.register.mu.Unlock()
+	switch {
+	case c.cause != nil:
+		return c.cause
+	case ctx.Err() == context.DeadlineExceeded:
+		return errOverload
+	}
+	return net.ErrClosed
+}
+
+// untilDeadline is a context that ends with the handshake's time, or when the
+// connection is closed.
+func (c *conn) untilDeadline() (context.Context, context.CancelFunc) {
+	c.register.mu.Lock()
+	defer c.register.mu.Unlock()
+	deadline := c.deadline
+	if deadline.IsZero() {
+		deadline = time.Now().Add(withoutDeadline)
+	}
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	c.giveUp = cancel
+	if _, pending := c.register.pending[c]; !pending {
+		cancel()
+	}
+	return ctx, cancel
+}
+
+// withoutDeadline bounds the wait for a turn of a handshake that nobody bounds.
+// gRPC always does.
+const withoutDeadline = time.Minute
+
+func (c *conn) returnTurn() {
+	if c.hasTurn {
+		c.hasTurn = false
+		c.register.working.Add(-1)
+		c.turns.Release(1)
 	}
 }
 
-// Close implements [net.Conn].
+// finish ends the handshake, for good or ill: from here on the connection is
+// passed through.
+func (c *conn) finish() {
+	c.returnTurn()
+	c.through = true
+	c.seen = seen{}
+}
+
+// SetDeadline implements [net.Conn]. It is how gRPC bounds the time of a
+// handshake, so waiting for a turn ends by it, too.
+func (c *conn) SetDeadline(t time.Time) error {
+	c.register.mu.Lock()
+	c.deadline = t
+	c.register.mu.Unlock()
+	return c.Conn.SetDeadline(t)
+}
+
+// How long and how much a refused peer may go on sending.
+const (
+	lingerTime  = time.Second
+	lingerBytes = 256 << 10
+)
+
+// linger lets a refused peer read why. Its next bytes may be on their way already,
+// since in TLS 1.3 a client is done before the server is; closing a socket with
+// bytes unread resets the connection, and the reset overtakes the alert. So this
+// side stops writing, and reads on until the peer has hung up. It can be shed
+// meanwhile like any other that waits for its peer.
+func (c *conn) linger() {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !c.sent || !ok || half.CloseWrite() != nil {
+		return
+	}
+	until := time.Now().Add(lingerTime)
+	if !c.deadline.IsZero() && c.deadline.Before(until) {
+		until = c.deadline
+	}
+	if c.SetReadDeadline(until) != nil {
+		return
+	}
+	rest := make([]byte, 4<<10)
+	for total := 0; total < lingerBytes; {
+		n, err := c.wait(c.Conn.Read, rest)
+		if err != nil {
+			return
+		}
+		total += n
+	}
+}
+
+// Close implements [net.Conn]. In the handshake it does nothing: gRPC's inner
+// credentials hang up where they give up, and what is to come before that is for
+// the door to decide.
 func (c *conn) Close() error {
-	c.mu.Lock()
-	c.listener.arrived(c)
-	if c.admitted {
-		c.admitted = false
-		c.listener.live.Dec()
+	if !c.through {
+		return nil
 	}
-	c.mu.Unlock()
+	c.register.depart(c)
+	return c.abort()
+}
+
+// abort closes the socket, so that whatever the handshake waits for ends.
+func (c *conn) abort() error {
+	c.register.mu.Lock()
+	giveUp := c.giveUp
+	c.register.mu.Unlock()
+	if giveUp != nil {
+		giveUp()
+	}
 	return c.Conn.Close()
 }
 

@@ -1,58 +1,71 @@
 // Package handshake is the door of the xDS server: a decorator of gRPC's
 // transport credentials that counts every handshake, says why the failed ones
-// failed, and keeps count of the connections that got in.
+// failed, bounds what strangers can cost, and keeps count of the connections that
+// got in.
 //
 // A decorator, because a failed handshake is seen nowhere else: gRPC's
 // interceptors and stats handlers begin after it. The decorator changes nothing
 // of what it decorates: errors and authentication info pass through as they are.
+// docs/design/0003-the-door.md says more of why.
 package handshake
 
 import (
 	"context"
 	"crypto/tls"
-	"errors"
-	"io"
 	"log/slog"
 	"net"
-	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// Config says what a [Door] decorates and where it reports.
+// Config says what a [Door] decorates, what it bounds, and where it reports.
 type Config struct {
 	// Optional. How connections are secured; unset means plaintext, with no handshake
 	// to count. The door keeps it and does not change it.
 	TLS *tls.Config
+	// Optional. What strangers can cost; unset means the defaults.
+	Limits Limits
 	// Optional. Where refusals are logged; unset means nowhere.
 	Logger *slog.Logger
+	// Optional. Over what time refusals of one reason are summed up when there are
+	// many; unset means a minute.
+	LogInterval time.Duration
 	// Optional. Where the metrics are registered; unset means nowhere.
 	Registerer prometheus.Registerer
 }
 
 // Door decorates transport credentials of a server. It is safe for concurrent
-// use. Its connections are counted if they come from a listener that
-// [Door.Listener] made.
+// use.
 type Door struct {
-	inner   credentials.TransportCredentials
-	secure  bool
-	log     *slog.Logger
-	metrics *metrics
+	inner    credentials.TransportCredentials
+	secure   bool
+	register *register
+	turns    *semaphore.Weighted
+	log      *refusalLog
+	metrics  *metrics
 }
 
 var _ credentials.TransportCredentials = (*Door)(nil)
 
 // New returns a door. It panics when its metrics are registered already, as two
-// doors on one registry would count each other's.
+// doors on one registry would count each other's. The caller closes it when its
+// server has ended.
 func New(cfg Config) *Door {
-	d := &Door{inner: insecure.NewCredentials(), secure: cfg.TLS != nil, log: cfg.Logger, metrics: newMetrics()}
-	if d.secure {
-		d.inner = credentials.NewTLS(cfg.TLS)
+	limits := cfg.Limits.withDefaults()
+	d := &Door{
+		inner:    insecure.NewCredentials(),
+		secure:   cfg.TLS != nil,
+		register: newRegister(limits),
+		turns:    semaphore.NewWeighted(int64(limits.CPUs)),
+		log:      newRefusalLog(cfg.Logger, cfg.LogInterval),
 	}
-	if d.log == nil {
-		d.log = slog.New(slog.DiscardHandler)
+	d.metrics = newMetrics(d.register)
+	if d.secure {
+		d.inner = credentials.NewTLS(observe(cfg.TLS))
 	}
 	if cfg.Registerer != nil {
 		cfg.Registerer.MustRegister(d.metrics)
@@ -60,48 +73,72 @@ func New(cfg Config) *Door {
 	return d
 }
 
-// ServerHandshake does the inner handshake and counts how it ended. gRPC bounds
-// its time, by a deadline on the connection.
+// Close logs what is still to be summed up. It closes no connection: that is for
+// the listener, and for the server.
+func (d *Door) Close() error {
+	d.log.close()
+	return nil
+}
+
+// Limits are those in force, defaults included.
+func (d *Door) Limits() Limits { return d.register.limits }
+
+func (d *Door) newConn(raw net.Conn) *conn { return newConn(raw, d.register, d.turns) }
+
+// ServerHandshake does the inner handshake, within the limits, and counts how it
+// ended. gRPC bounds its time, by a deadline on the connection.
 func (d *Door) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	secured, info, err := d.inner.ServerHandshake(raw)
+	c, err := d.registered(raw)
 	if err != nil {
-		// gRPC hands a connection over to another server by this error.
-		if !errors.Is(err, credentials.ErrConnDispatched) {
-			d.refuse(raw, err)
-		}
+		d.refuse(c, err)
+		return nil, nil, err
+	}
+	secured, info, err := d.shake(c)
+	if err != nil {
+		d.refuse(c, err)
+		c.linger()
+	}
+	c.finish()
+	if err != nil {
+		_ = c.Close()
 		return nil, nil, err // as it is: gRPC compares io.EOF with ==
-	}
-	if d.secure {
-		d.metrics.succeed()
-	}
-	if c, ok := raw.(*conn); ok {
-		c.admit()
 	}
 	return secured, info, nil
 }
 
-func (d *Door) refuse(raw net.Conn, err error) {
-	reason := classify(err)
-	d.metrics.fail(reason)
-	level := slog.LevelWarn
-	if errors.Is(err, io.EOF) {
-		// Health checks that only open the port do this all day.
-		level = slog.LevelDebug
+// registered returns raw as a connection that the door knows. One that did not
+// come by [Door.Listener] enters now.
+func (d *Door) registered(raw net.Conn) (*conn, error) {
+	if c, ok := raw.(*conn); ok {
+		return c, nil
 	}
-	d.log.Log(context.Background(), level, "refused a TLS handshake",
-		"remote", raw.RemoteAddr().String(), "reason", string(reason), "error", bounded(err))
+	c := d.newConn(raw)
+	return c, d.register.enter(c)
 }
 
-// maxErrorText bounds what a stranger can make us log: names of certificates
-// that did not verify are part of the error's text.
-const maxErrorText = 300
-
-func bounded(err error) string {
-	text := err.Error()
-	if len(text) > maxErrorText {
-		text = strings.ToValidUTF8(text[:maxErrorText], "") + "…"
+func (d *Door) shake(c *conn) (net.Conn, credentials.AuthInfo, error) {
+	if d.register.full() { // before anything is computed for it
+		return nil, nil, errConnections
 	}
-	return text
+	secured, info, err := d.inner.ServerHandshake(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := d.register.admit(c); err != nil {
+		return nil, nil, err
+	}
+	if tlsInfo, ok := info.(credentials.TLSInfo); ok {
+		d.metrics.succeed(time.Since(c.accepted), &tlsInfo.State)
+	}
+	return secured, info, nil
+}
+
+// refuse is the one place where a failure is counted and logged, whoever reports
+// it.
+func (d *Door) refuse(c *conn, err error) {
+	reason := c.classify(err)
+	d.metrics.fail(reason, time.Since(c.accepted))
+	d.log.refused(c, reason, err)
 }
 
 // ClientHandshake is the inner one; a door is for servers.
@@ -112,7 +149,7 @@ func (d *Door) ClientHandshake(ctx context.Context, authority string, raw net.Co
 // Info is the inner one.
 func (d *Door) Info() credentials.ProtocolInfo { return d.inner.Info() }
 
-// Clone returns a door that counts into the same metrics.
+// Clone returns a door that has limits, metrics and log in common with this one.
 func (d *Door) Clone() credentials.TransportCredentials {
 	clone := *d
 	clone.inner = d.inner.Clone()

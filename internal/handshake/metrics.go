@@ -1,54 +1,139 @@
 package handshake
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"crypto/tls"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // metrics has all its series from the start, so that a rate over a counter that
 // was never raised is zero and not missing.
 type metrics struct {
-	handshakes, failures *prometheus.CounterVec
-	connections          prometheus.Gauge
+	register *register
+
+	handshakes, failures, versions, groups *prometheus.CounterVec
+	durations                              *prometheus.HistogramVec
+	pending                                *prometheus.GaugeVec
+	connections                            prometheus.Gauge
 }
 
-func newMetrics() *metrics {
+// The results of a handshake.
+const (
+	success = "success"
+	failure = "failure"
+)
+
+// groups are the key exchanges that crypto/tls can negotiate, by the names of
+// IANA's registry "TLS Supported Groups". The rest is other.
+var groups = map[tls.CurveID]string{
+	tls.X25519MLKEM768:     "X25519MLKEM768",
+	tls.SecP256r1MLKEM768:  "SecP256r1MLKEM768",
+	tls.SecP384r1MLKEM1024: "SecP384r1MLKEM1024",
+	tls.X25519:             "x25519",
+	tls.CurveP256:          "secp256r1",
+	tls.CurveP384:          "secp384r1",
+	tls.CurveP521:          "secp521r1",
+}
+
+const (
+	otherValue = "other"
+	tls13      = "TLS 1.3"
+)
+
+// buckets are seconds: a handshake takes milliseconds on a network of one's own,
+// a tenth of a second around the world, and more when something is wrong.
+var buckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+
+func newMetrics(r *register) *metrics {
+	counter := func(name, help, label string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
+	}
 	m := &metrics{
-		handshakes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "contour_xds_tls_handshakes_total",
-			Help: "TLS handshakes on the xDS port, by result.",
+		register:   r,
+		handshakes: counter("contour_xds_tls_handshakes_total", "TLS handshakes on the xDS port, by result.", "result"),
+		failures:   counter("contour_xds_tls_handshake_failures_total", failuresHelp(), "reason"),
+		versions:   counter("contour_xds_tls_versions_total", "Successful TLS handshakes on the xDS port, by negotiated version.", "version"),
+		groups: counter("contour_xds_tls_key_exchanges_total",
+			"Successful TLS handshakes on the xDS port, by negotiated group of the key exchange, as IANA names it.", "group"),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "contour_xds_tls_handshake_duration_seconds",
+			Help:    "Time from accepting a connection on the xDS port to the end of its TLS handshake, by result. Waiting for the peer is most of it.",
+			Buckets: buckets,
 		}, []string{"result"}),
-		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "contour_xds_tls_handshake_failures_total",
-			Help: "Failed TLS handshakes on the xDS port, by reason.",
-		}, []string{"reason"}),
+		pending: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "contour_xds_tls_handshakes_pending",
+			Help: "Connections on the xDS port that are in their handshake: waiting for the peer's bytes, in the queue for a CPU turn, or computing.",
+		}, []string{"state"}),
 		connections: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "contour_xds_connections",
 			Help: "Connections on the xDS port that are open and through their handshake.",
 		}),
 	}
-	m.handshakes.WithLabelValues("success")
-	m.handshakes.WithLabelValues("failure")
-	for _, reason := range Reasons() {
-		m.failures.WithLabelValues(string(reason))
-	}
+	m.begin()
 	return m
 }
 
-func (m *metrics) succeed() { m.handshakes.WithLabelValues("success").Inc() }
+// begin makes every series.
+func (m *metrics) begin() {
+	for _, result := range []string{success, failure} {
+		m.handshakes.WithLabelValues(result)
+		m.durations.WithLabelValues(result)
+	}
+	for _, reason := range Reasons() {
+		m.failures.WithLabelValues(string(reason))
+	}
+	for _, version := range []string{tls13, otherValue} {
+		m.versions.WithLabelValues(version)
+	}
+	for _, name := range groups {
+		m.groups.WithLabelValues(name)
+	}
+	m.groups.WithLabelValues(otherValue)
+}
 
-func (m *metrics) fail(reason Reason) {
-	m.handshakes.WithLabelValues("failure").Inc()
+func (m *metrics) succeed(took time.Duration, state *tls.ConnectionState) {
+	m.handshakes.WithLabelValues(success).Inc()
+	m.durations.WithLabelValues(success).Observe(took.Seconds())
+	version, group := otherValue, otherValue
+	if state.Version == tls.VersionTLS13 {
+		version = tls13
+	}
+	if name, ok := groups[state.CurveID]; ok {
+		group = name
+	}
+	m.versions.WithLabelValues(version).Inc()
+	m.groups.WithLabelValues(group).Inc()
+}
+
+func (m *metrics) fail(reason Reason, took time.Duration) {
+	m.handshakes.WithLabelValues(failure).Inc()
+	m.durations.WithLabelValues(failure).Observe(took.Seconds())
 	m.failures.WithLabelValues(string(reason)).Inc()
+}
+
+func (m *metrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{
+		m.handshakes, m.failures, m.versions, m.groups, m.durations, m.pending, m.connections,
+	}
 }
 
 // Describe implements [prometheus.Collector].
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	m.handshakes.Describe(ch)
-	m.failures.Describe(ch)
-	m.connections.Describe(ch)
+	for _, c := range m.collectors() {
+		c.Describe(ch)
+	}
 }
 
-// Collect implements [prometheus.Collector].
+// Collect implements [prometheus.Collector]. Who is where is asked at once and of
+// the register itself, so that no gauge can drift.
 func (m *metrics) Collect(ch chan<- prometheus.Metric) {
-	m.handshakes.Collect(ch)
-	m.failures.Collect(ch)
-	m.connections.Collect(ch)
+	now := m.register.occupancy()
+	m.pending.WithLabelValues("peer").Set(float64(now.peer))
+	m.pending.WithLabelValues("queue").Set(float64(now.queue))
+	m.pending.WithLabelValues("cpu").Set(float64(now.cpu))
+	m.connections.Set(float64(now.live))
+	for _, c := range m.collectors() {
+		c.Collect(ch)
+	}
 }

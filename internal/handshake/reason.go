@@ -1,5 +1,10 @@
 package handshake
 
+import (
+	"crypto/x509"
+	"strings"
+)
+
 // Reason is why a handshake failed, from a closed set: a peer can never make a
 // new series of metrics.
 type Reason string
@@ -12,57 +17,69 @@ const (
 	Expired                Reason = "expired"
 	NotYetValid            Reason = "not_yet_valid"
 	WrongUsage             Reason = "wrong_usage"
-	BadCertificate         Reason = "bad_certificate"
+	NameConstraints        Reason = "name_constraints"
+	BadChain               Reason = "bad_chain"
+	MalformedCertificate   Reason = "malformed_certificate"
+	BadSignature           Reason = "bad_signature"
 	NotTLS                 Reason = "not_tls"
+	MalformedRecord        Reason = "malformed_record"
 	ProtocolVersion        Reason = "protocol_version"
 	NoALPN                 Reason = "no_alpn"
 	NoSharedParameters     Reason = "no_shared_parameters"
-	PeerAlert              Reason = "peer_alert"
+	PeerAlertUnknownCA     Reason = "peer_alert_unknown_ca"
+	PeerAlertExpired       Reason = "peer_alert_expired"
+	PeerAlertOther         Reason = "peer_alert_other"
 	CredentialsUnavailable Reason = "credentials_unavailable"
 	Timeout                Reason = "timeout"
-	Closed                 Reason = "closed"
+	Overload               Reason = "overload"
+	Probe                  Reason = "probe"
+	ClosedMidway           Reason = "closed_midway"
+	Shed                   Reason = "shed"
+	SourceLimit            Reason = "source_limit"
+	ConnectionLimit        Reason = "connection_limit"
+	Shutdown               Reason = "shutdown"
 	Other                  Reason = "other"
 )
 
 // Explanation is what an operator wants to know of a reason.
 type Explanation struct {
 	Reason Reason
-	// Means says what happened, in a sentence.
+	// Means says what happened, in a sentence or two.
 	Means string
-	// Do says what to do about it, in a sentence.
+	// Do says what to do about it.
 	Do string
+	// Envoy is what an Envoy that is refused like this shows. Of a reason that no
+	// Envoy arrives with, only the note is set.
+	Envoy EnvoySide
+	// Expected tells of a reason that turns up in ordinary operation: no alarm, and no
+	// line in the log above debug.
+	Expected bool
+
+	marks marks
 }
 
-// explanations is the closed set, in the order in which it is documented. The
-// series of the metric and docs/reference/handshake-failures.md come from it.
-var explanations = []Explanation{
-	{
-		NoCertificate,
-		"The client presented no certificate. A Go client that has none of the CAs that the server names arrives like this, too.",
-		"Give the Envoy its certificate and key: `contour bootstrap --envoy-mtls-cert` and `--envoy-mtls-key`. If it has them, it is not an Envoy of yours, or has a certificate of another CA.",
-	},
-	{
-		UnknownCA,
-		"No CA of `--contour-cafile` issued the client's certificate, or an intermediate is missing from its chain.",
-		"Compare the certificate's issuer with the bundle. In a rollover of the CA, the new one must be in every bundle before the first certificate of it is used. Put intermediates into the client's certificate file, behind the leaf.",
-	},
-	{Expired, "The client's certificate, or one of its chain, has ended.", "Issue a new one and restart that Envoy."},
-	{NotYetValid, "The client's certificate, or one of its chain, has not begun.", "Compare the clocks of both machines and of the one that issued the certificate."},
-	{WrongUsage, "The client's certificate may not be used by clients. The server's own certificate in an Envoy's hands arrives like this.", "Issue one with `extendedKeyUsage=clientAuth`."},
-	{BadCertificate, "The client's certificate is wrong in another way: name constraints, a signature, an encoding.", "Read the log line, which has the verifier's words, and issue the certificate anew."},
-	{NotTLS, "The peer speaks another protocol, most often gRPC in plaintext.", "Write that Envoy's bootstrap with the three `--envoy-` files. A health check belongs on the metrics port."},
-	{ProtocolVersion, "The client does not offer TLS 1.3. Envoy does not by default.", "Write the bootstrap by `contour bootstrap`, or set `tls_maximum_protocol_version: TLSv1_3`."},
-	{NoALPN, "The client does not offer HTTP/2 (`h2`) by ALPN, without which there is no gRPC.", "Set `alpn_protocols: [h2]`. A browser or curl at the wrong port arrives like this, too."},
-	{NoSharedParameters, "Client and server share no cipher suite, group or signature algorithm for the server's key.", "Use a key of ECDSA P-256, and the bootstrap of `contour bootstrap`, which offers every algorithm that the server may need."},
-	{
-		PeerAlert,
-		"The client refused this server by a TLS alert, which the log line names: it does not trust its certificate, or finds another name in it.",
-		"Compare the CA of `--envoy-cafile` with the issuer of `--contour-mtls-cert`, and its DNS names with `--xds-server-name`.",
-	},
-	{CredentialsUnavailable, "This server had nothing to serve the handshake with.", "Read the server's log: its credential provider says why."},
-	{Timeout, "The handshake took longer than ten seconds.", "Look at the network between the two, and at the load of both; a stranger who stalls arrives like this, too."},
-	{Closed, "The peer closed the connection, before a byte or in the midst.", "Nothing, if a probe opens the port and no more; let it ask `/readyz` instead."},
-	{Other, "Everything else.", "Read the log line."},
+// marks are what tells a reason in the errors of crypto/tls and crypto/x509.
+// Reasons of the door's own, of the network and of what a ClientHello lacks have
+// none.
+type marks struct {
+	// invalid is what Go's verifier says of a chain.
+	invalid []x509.InvalidReason
+	// alerts are those of the peer (RFC 8446, section 6).
+	alerts []uint64
+	// texts are parts of error texts of crypto/tls. A test finds each in the source of
+	// the Go that builds this, and fails where one is gone.
+	texts []string
+}
+
+// EnvoySide is what Envoy shows of a refused handshake, as measured with the
+// Envoys that the tests run.
+type EnvoySide struct {
+	// Stat is the full name of a counter that rises.
+	Stat string
+	// Log is part of a line in Envoy's log.
+	Log string
+	// Note says when and where that line comes, or why there is none.
+	Note string
 }
 
 // Explanations returns the closed set of reasons, explained, in the order in which
@@ -72,8 +89,30 @@ func Explanations() []Explanation { return append([]Explanation(nil), explanatio
 // Reasons returns the closed set, in the same order.
 func Reasons() []Reason {
 	reasons := make([]Reason, 0, len(explanations))
-	for _, e := range explanations {
-		reasons = append(reasons, e.Reason)
+	for i := range explanations {
+		reasons = append(reasons, explanations[i].Reason)
 	}
 	return reasons
+}
+
+// explanation returns the row of a reason.
+func explanation(reason Reason) Explanation {
+	for i := range explanations {
+		if explanations[i].Reason == reason {
+			return explanations[i]
+		}
+	}
+	return Explanation{Reason: reason}
+}
+
+// failuresHelp is the help of the counter, which names each reason with the first
+// sentence of what it means.
+func failuresHelp() string {
+	var b strings.Builder
+	b.WriteString("Failed TLS handshakes on the xDS port, by reason.")
+	for i := range explanations {
+		meaning, _, _ := strings.Cut(explanations[i].Means, ". ")
+		b.WriteString(" " + string(explanations[i].Reason) + ": " + strings.TrimSuffix(meaning, ".") + ".")
+	}
+	return b.String()
 }

@@ -82,13 +82,17 @@ type fixture struct {
 	stop     func() error
 }
 
-func start(t *testing.T) *fixture {
+func start(t *testing.T, change ...func(*xds.Config)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, registry: prometheus.NewPedanticRegistry(), log: &logtest.Buffer{}}
-	server, err := xds.New(xds.Config{
+	cfg := xds.Config{
 		Credentials: insecure.NewCredentials(), Snapshot: snapshot(t, everyType),
 		Logger: slog.New(slog.NewTextHandler(f.log, nil)), Registerer: f.registry,
-	})
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	server, err := xds.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

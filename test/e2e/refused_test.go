@@ -106,18 +106,19 @@ func TestAnEnvoyThatIsNotOursIsRefused(t *testing.T) {
 
 func TestAServerThatIsNotOursIsRefusedByEnvoy(t *testing.T) {
 	rows := []struct {
-		name  string
-		spoil func(*fixture)
-		stat  string
+		name   string
+		spoil  func(*fixture)
+		reason string
+		stat   string
 	}{
 		{"a server of another name", func(f *fixture) {
 			leaf := certtest.Server()
 			leaf.DNSNames = []string{"impostor"}
 			f.server = f.credentials(f.ca, leaf)
-		}, "cluster.contour.ssl.fail_verify_san"},
+		}, "peer_alert_other", "cluster.contour.ssl.fail_verify_san"},
 		{"a server of another CA", func(f *fixture) {
 			f.server = f.credentials(certtest.NewCA(f.t, "other"), certtest.Server())
-		}, "cluster.contour.ssl.fail_verify_error"},
+		}, "peer_alert_unknown_ca", "cluster.contour.ssl.fail_verify_error"},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
@@ -126,7 +127,7 @@ func TestAServerThatIsNotOursIsRefusedByEnvoy(t *testing.T) {
 			row.spoil(f)
 			c := f.serve()
 			e := envoy.Start(t, f.bootstrap(c, f.client), envoy.Options{})
-			wantRefused(t, c, e, "peer_alert")
+			wantRefused(t, c, e, row.reason)
 			if n, err := e.Stat(row.stat); err != nil || n == 0 {
 				t.Errorf("%s is %v, %v", row.stat, n, err)
 			}

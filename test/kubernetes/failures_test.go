@@ -25,8 +25,8 @@ func TestFailuresLookAsTheHowtoSays(t *testing.T) {
 		stat   string
 	}{
 		{"Envoy's certificate is of another CA than contour's bundle has", "envoy", certtest.Client(), "pair", "unknown_ca", "cluster.contour.ssl.handshake"},
-		{"contour's certificate is of another CA than Envoy's bundle has", "envoy", certtest.Client(), "bundle", "peer_alert", "cluster.contour.ssl.fail_verify_error"},
-		{"contour's certificate does not bear the name that Envoy demands", "contour", unnamed, "", "peer_alert", "cluster.contour.ssl.fail_verify_san"},
+		{"contour's certificate is of another CA than Envoy's bundle has", "envoy", certtest.Client(), "bundle", "peer_alert_unknown_ca", "cluster.contour.ssl.fail_verify_error"},
+		{"contour's certificate does not bear the name that Envoy demands", "contour", unnamed, "", "peer_alert_other", "cluster.contour.ssl.fail_verify_san"},
 	} {
 		t.Run(test.wrong, func(t *testing.T) {
 			row := regexp.MustCompile(`(?m)^\| ` + regexp.QuoteMeta(test.wrong) + ` \|.*$`).FindString(howto)

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/pflag"
+
+	"github.com/contour-xds/contour/internal/handshake"
+	"github.com/contour-xds/contour/internal/xds"
+)
+
+// limitsConfig is the settings that bound what clients can cost.
+type limitsConfig struct {
+	HandshakeTimeout       time.Duration `mapstructure:"handshake-timeout"`
+	MaxHandshakes          int           `mapstructure:"max-handshakes"`
+	MaxHandshakesPerSource int           `mapstructure:"max-handshakes-per-source"`
+	HandshakeCPUs          int           `mapstructure:"handshake-cpus"`
+	MaxConnections         int           `mapstructure:"max-connections"`
+	MaxStreams             int           `mapstructure:"max-streams"`
+}
+
+func limitFlags(flags *pflag.FlagSet) {
+	flags.Duration("handshake-timeout", xds.DefaultHandshakeTimeout, "`time` that a connection has for its TLS handshake")
+	flags.Int("max-handshakes", handshake.DefaultPending,
+		"`number` of connections in their handshake; beyond it, the one that has waited longest for its peer makes room")
+	flags.Int("max-handshakes-per-source", 0, "the same `number` for one IPv4 address or IPv6 /64; 0 for no such limit")
+	flags.Int("handshake-cpus", 0, "`number` of handshakes that compute at once, the others in order of arrival; 0 for one a CPU")
+	flags.Int("max-connections", handshake.DefaultConnections, "`number` of open connections that are through their handshake")
+	flags.Int("max-streams", xds.DefaultMaxStreams, "`number` of open streams, of all connections together")
+}
+
+// check refuses limits that nobody can mean.
+func (c limitsConfig) check() error {
+	if c.HandshakeTimeout <= 0 {
+		return fmt.Errorf("--handshake-timeout is %s; it must be more than 0, such as %s", c.HandshakeTimeout, xds.DefaultHandshakeTimeout)
+	}
+	for _, limit := range []struct {
+		flag         string
+		value, least int
+	}{
+		{"max-handshakes", c.MaxHandshakes, 1},
+		{"max-handshakes-per-source", c.MaxHandshakesPerSource, 0},
+		{"handshake-cpus", c.HandshakeCPUs, 0},
+		{"max-connections", c.MaxConnections, 1},
+		{"max-streams", c.MaxStreams, 1},
+	} {
+		if limit.value < limit.least {
+			return fmt.Errorf("--%s is %d; it must be %d at least", limit.flag, limit.value, limit.least)
+		}
+	}
+	return nil
+}
+
+// door is the part of the limits that the door keeps.
+func (c limitsConfig) door() handshake.Limits {
+	return handshake.Limits{
+		Pending: c.MaxHandshakes, PendingPerSource: c.MaxHandshakesPerSource,
+		CPUs: c.HandshakeCPUs, Connections: c.MaxConnections,
+	}
+}
+
+// newLimitsGauge says which limits are in force, for an alert that comes before
+// one is reached.
+func newLimitsGauge(door handshake.Limits, maxStreams int) prometheus.Collector {
+	gauge := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "contour_xds_limit",
+		Help: "Limits of the xDS port that are in force; 0 means none.",
+	}, []string{"limit"})
+	for limit, value := range map[string]int{
+		"handshakes": door.Pending, "handshakes_per_source": door.PendingPerSource, "handshake_cpus": door.CPUs,
+		"connections": door.Connections, "streams": maxStreams,
+	} {
+		gauge.WithLabelValues(limit).Set(float64(value))
+	}
+	return gauge
+}
+
+// otherFiles is how many files this process has open besides its connections, at
+// most: listeners, scrapes, the folder of resources while it is read.
+const otherFiles = 128
+
+// warnOfOpenFiles says at the start that connections will fail for want of
+// descriptors before the limits say so, since health would fail with them.
+func (c limitsConfig) warnOfOpenFiles(log *slog.Logger) {
+	needed := c.MaxHandshakes + c.MaxConnections + otherFiles
+	if limit := openFiles(); limit < needed {
+		log.Warn("the limit of open files (ulimit -n) is too low for as many connections as --max-handshakes and --max-connections permit; "+
+			"raise it, or lower those", "open_files", limit, "needed", needed)
+	}
+}

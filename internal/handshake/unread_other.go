@@ -1,0 +1,9 @@
+//go:build !unix
+
+package handshake
+
+import "net"
+
+// unread is not known here, so that a connection whose bytes have just come may
+// be shed.
+func unread(net.Conn) bool { return false }
