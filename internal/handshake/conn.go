@@ -19,7 +19,7 @@ type conn struct {
 	net.Conn
 	register *register
 	turns    *semaphore.Weighted
-	source   netip.Prefix // for the limit by source; not valid without an IP address
+	source   netip.Prefix // for the limit by source; not valid without one, or without an IP address
 	accepted time.Time
 
 	// Of the handshake's goroutine alone.
@@ -28,19 +28,25 @@ type conn struct {
 	received bool // a byte came
 	sent     bool // a byte went
 	seen     seen
+	deadline time.Time
 
 	// Guarded by register.mu.
-	admitted bool
-	cause    *refusal           // why it was expelled; nil unless it was
-	since    time.Time          // when its waiting for the peer began, all of it taken together
-	waited   time.Duration      // for its peer, until it last heard from it
-	place    int                // in register.waiting, or nowhere
-	deadline time.Time          // of the handshake
-	giveUp   context.CancelFunc // ends its waiting for a turn; nil unless it does
+	pending        bool
+	next, previous *conn // of the pending ones
+	admitted       bool
+	cause          *refusal           // why it was expelled; nil unless it was
+	since          time.Time          // when its waiting for the peer began, all of it taken together
+	waited         time.Duration      // for its peer, until it last heard from it
+	place          int                // in register.waiting, or nowhere
+	giveUp         context.CancelFunc // ends its waiting for a turn; nil unless it does
 }
 
 func newConn(raw net.Conn, r *register, turns *semaphore.Weighted) *conn {
-	return &conn{Conn: raw, register: r, turns: turns, source: source(raw.RemoteAddr()), accepted: time.Now(), place: nowhere}
+	c := &conn{Conn: raw, register: r, turns: turns, accepted: time.Now(), place: nowhere}
+	if r.limits.PendingPerSource > 0 {
+		c.source = source(raw.RemoteAddr())
+	}
+	return c
 }
 
 // source is the network that one host or customer has: an IPv4 address, or the
@@ -140,7 +146,7 @@ func (c *conn) untilDeadline() (context.Context, context.CancelFunc) {
 	}
 	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	c.giveUp = cancel
-	if _, pending := c.register.pending[c]; !pending {
+	if !c.pending {
 		cancel()
 	}
 	return ctx, cancel
@@ -169,9 +175,9 @@ func (c *conn) finish() {
 // SetDeadline implements [net.Conn]. It is how gRPC bounds the time of a
 // handshake, so waiting for a turn ends by it, too.
 func (c *conn) SetDeadline(t time.Time) error {
-	c.register.mu.Lock()
-	c.deadline = t
-	c.register.mu.Unlock()
+	if !c.through {
+		c.deadline = t
+	}
 	return c.Conn.SetDeadline(t)
 }
 
@@ -216,10 +222,11 @@ func (c *conn) Close() error {
 		return nil
 	}
 	c.register.depart(c)
-	return c.abort()
+	return c.Conn.Close()
 }
 
-// abort closes the socket, so that whatever the handshake waits for ends.
+// abort closes the socket of one that was expelled, so that whatever its handshake
+// waits for ends.
 func (c *conn) abort() error {
 	c.register.mu.Lock()
 	giveUp := c.giveUp

@@ -19,7 +19,7 @@ var explanations = []Explanation{
 	},
 	{
 		Reason: UnknownCA,
-		Means:  "No CA of `--contour-cafile` issued the client's certificate, or an intermediate is missing from its chain.",
+		Means:  "No CA of `--contour-cafile` issued the client's certificate, or an intermediate is missing from its chain, or is no CA.",
 		Do:     "Compare the certificate's issuer, which the log line has, with the bundle. In a rollover of the CA, the new one must be in every bundle before the first certificate of it is used. Put intermediates into the client's certificate file, behind the leaf.",
 		Envoy: EnvoySide{
 			Stat: "cluster.contour.ssl.connection_error",
@@ -74,7 +74,7 @@ var explanations = []Explanation{
 	},
 	{
 		Reason: BadChain,
-		Means:  "The client's chain breaks another rule of RFC 5280: a path that is longer than a CA permits, an issuer that is no CA, a critical extension that is not known.",
+		Means:  "The client's chain breaks another rule of RFC 5280: a path that is longer than a CA permits, a critical extension that is not known.",
 		Do:     "Read the log line, which has the verifier's words, and issue the certificate anew.",
 		Envoy: EnvoySide{
 			Stat: "cluster.contour.ssl.connection_error",
@@ -233,7 +233,7 @@ var explanations = []Explanation{
 		Envoy: EnvoySide{
 			Stat: "cluster.contour.upstream_cx_connect_timeout",
 			Log:  "reset reason: connection timeout",
-			Note: "After 5 seconds, since `connect_timeout` of the bootstrap ends before `--handshake-timeout`; this server then counts `closed_midway`. The same words at Envoy's ordinary level. Meanwhile `control_plane.connected_state` is 1.",
+			Note: "After 5 seconds, since `connect_timeout` of the bootstrap ends before `--handshake-timeout`; this server then counts `closed_midway`, or `probe` if nothing of it arrived. The same words at Envoy's ordinary level. Meanwhile `control_plane.connected_state` is 1.",
 		},
 	},
 	{

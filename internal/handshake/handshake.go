@@ -117,9 +117,6 @@ func (d *Door) registered(raw net.Conn) (*conn, error) {
 }
 
 func (d *Door) shake(c *conn) (net.Conn, credentials.AuthInfo, error) {
-	if d.register.full() { // before anything is computed for it
-		return nil, nil, errConnections
-	}
 	secured, info, err := d.inner.ServerHandshake(c)
 	if err != nil {
 		return nil, nil, err

@@ -12,10 +12,16 @@ import (
 type metrics struct {
 	register *register
 
-	handshakes, failures, versions, groups *prometheus.CounterVec
-	durations                              *prometheus.HistogramVec
-	pending                                *prometheus.GaugeVec
-	connections                            prometheus.Gauge
+	handshakes, failures, versions, keyExchanges *prometheus.CounterVec
+	durations                                    *prometheus.HistogramVec
+	pending                                      *prometheus.GaugeVec
+	connections                                  prometheus.Gauge
+
+	// What a success touches, looked up once: it is on the way of every handshake.
+	succeeded   prometheus.Counter
+	successTime prometheus.Observer
+	byVersion   map[uint16]prometheus.Counter
+	byGroup     map[tls.CurveID]prometheus.Counter
 }
 
 // The results of a handshake.
@@ -54,7 +60,7 @@ func newMetrics(r *register) *metrics {
 		handshakes: counter("contour_xds_tls_handshakes_total", "TLS handshakes on the xDS port, by result.", "result"),
 		failures:   counter("contour_xds_tls_handshake_failures_total", failuresHelp(), "reason"),
 		versions:   counter("contour_xds_tls_versions_total", "Successful TLS handshakes on the xDS port, by negotiated version.", "version"),
-		groups: counter("contour_xds_tls_key_exchanges_total",
+		keyExchanges: counter("contour_xds_tls_key_exchanges_total",
 			"Successful TLS handshakes on the xDS port, by negotiated group of the key exchange, as IANA names it.", "group"),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "contour_xds_tls_handshake_duration_seconds",
@@ -83,27 +89,30 @@ func (m *metrics) begin() {
 	for _, reason := range Reasons() {
 		m.failures.WithLabelValues(string(reason))
 	}
-	for _, version := range []string{tls13, otherValue} {
-		m.versions.WithLabelValues(version)
+	m.succeeded = m.handshakes.WithLabelValues(success)
+	m.successTime = m.durations.WithLabelValues(success)
+	m.byVersion = map[uint16]prometheus.Counter{tls.VersionTLS13: m.versions.WithLabelValues(tls13)}
+	m.versions.WithLabelValues(otherValue)
+	m.byGroup = make(map[tls.CurveID]prometheus.Counter)
+	for id, name := range groups {
+		m.byGroup[id] = m.keyExchanges.WithLabelValues(name)
 	}
-	for _, name := range groups {
-		m.groups.WithLabelValues(name)
-	}
-	m.groups.WithLabelValues(otherValue)
+	m.keyExchanges.WithLabelValues(otherValue)
 }
 
 func (m *metrics) succeed(took time.Duration, state *tls.ConnectionState) {
-	m.handshakes.WithLabelValues(success).Inc()
-	m.durations.WithLabelValues(success).Observe(took.Seconds())
-	version, group := otherValue, otherValue
-	if state.Version == tls.VersionTLS13 {
-		version = tls13
+	m.succeeded.Inc()
+	m.successTime.Observe(took.Seconds())
+	known(m.byVersion, state.Version, m.versions).Inc()
+	known(m.byGroup, state.CurveID, m.keyExchanges).Inc()
+}
+
+// known is the counter of a value, or that of all others.
+func known[K comparable](counters map[K]prometheus.Counter, value K, all *prometheus.CounterVec) prometheus.Counter {
+	if counter, ok := counters[value]; ok {
+		return counter
 	}
-	if name, ok := groups[state.CurveID]; ok {
-		group = name
-	}
-	m.versions.WithLabelValues(version).Inc()
-	m.groups.WithLabelValues(group).Inc()
+	return all.WithLabelValues(otherValue)
 }
 
 func (m *metrics) fail(reason Reason, took time.Duration) {
@@ -114,7 +123,7 @@ func (m *metrics) fail(reason Reason, took time.Duration) {
 
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		m.handshakes, m.failures, m.versions, m.groups, m.durations, m.pending, m.connections,
+		m.handshakes, m.failures, m.versions, m.keyExchanges, m.durations, m.pending, m.connections,
 	}
 }
 

@@ -17,8 +17,9 @@ type register struct {
 
 	mu      sync.Mutex // guards all below, and the fields of a conn that say so
 	room    *sync.Cond // a pending connection left, or waits for its peer
-	pending map[*conn]struct{}
-	waiting waiters // those of pending that wait for their peer
+	pending int        // how many are
+	first   *conn      // of the pending ones, which are a list
+	waiting waiters    // those of pending that wait for their peer
 	sources map[netip.Prefix]map[*conn]struct{}
 	live    int
 	closed  bool
@@ -29,7 +30,6 @@ type register struct {
 func newRegister(limits Limits) *register {
 	r := &register{
 		limits:  limits,
-		pending: make(map[*conn]struct{}),
 		sources: make(map[netip.Prefix]map[*conn]struct{}),
 	}
 	r.room = sync.NewCond(&r.mu)
@@ -39,7 +39,8 @@ func newRegister(limits Limits) *register {
 // enter makes c a pending connection. If the limit is reached, the one that has
 // waited longest for its peer's bytes makes room; where all wait for this
 // server's CPU, or have only begun to wait for their peer, enter waits for one of
-// them. An error says why c is not let in.
+// them. An error says why c is not let in: nothing is computed for a connection
+// that could not go live.
 func (r *register) enter(c *conn) error {
 	victim, err := r.enterFor(c)
 	if victim != nil {
@@ -53,13 +54,16 @@ func (r *register) enter(c *conn) error {
 func (r *register) enterFor(c *conn) (victim *conn, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.live >= r.limits.Connections {
+		return nil, errConnections
+	}
 	if of := r.sources[c.source]; r.limits.PendingPerSource > 0 && len(of) >= r.limits.PendingPerSource {
 		if victim = longest(of); victim == nil || time.Since(victim.since) < patience {
 			return nil, errSource // the others can't wait for this one
 		}
 		r.expel(victim, errSource)
 	}
-	for victim == nil && !r.closed && len(r.pending) >= r.limits.Pending {
+	for victim == nil && !r.closed && r.pending >= r.limits.Pending {
 		if victim = r.shed(); victim == nil {
 			r.awaitRoom()
 		}
@@ -82,7 +86,12 @@ func (r *register) awaitRoom() {
 }
 
 func (r *register) add(c *conn) {
-	r.pending[c] = struct{}{}
+	c.pending, c.next = true, r.first
+	if r.first != nil {
+		r.first.previous = c
+	}
+	r.first = c
+	r.pending++
 	if r.limits.PendingPerSource > 0 && c.source.IsValid() {
 		if r.sources[c.source] == nil {
 			r.sources[c.source] = make(map[*conn]struct{})
@@ -135,10 +144,19 @@ func (r *register) expel(c *conn, cause *refusal) {
 
 // leave takes c from the pending ones, and tells whether it was among them.
 func (r *register) leave(c *conn) bool {
-	if _, ok := r.pending[c]; !ok {
+	if !c.pending {
 		return false
 	}
-	delete(r.pending, c)
+	if c.previous != nil {
+		c.previous.next = c.next
+	} else {
+		r.first = c.next
+	}
+	if c.next != nil {
+		c.next.previous = c.previous
+	}
+	c.pending, c.next, c.previous = false, nil, nil
+	r.pending--
 	r.stopWaiting(c)
 	if of := r.sources[c.source]; of != nil {
 		if delete(of, c); len(of) == 0 {
@@ -153,7 +171,7 @@ func (r *register) leave(c *conn) bool {
 func (r *register) wait(c *conn, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, ok := r.pending[c]; !ok {
+	if !c.pending {
 		return
 	}
 	c.since = now.Add(-c.waited)
@@ -178,14 +196,6 @@ func (r *register) stopWaiting(c *conn) {
 	if c.place >= 0 {
 		heap.Remove(&r.waiting, c.place)
 	}
-}
-
-// full tells whether no further connection can go live, before any work is done
-// for it.
-func (r *register) full() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.live >= r.limits.Connections
 }
 
 // admit makes a pending connection a live one. An error says why not.
@@ -220,10 +230,10 @@ func (r *register) depart(c *conn) {
 func (r *register) close() {
 	r.mu.Lock()
 	r.closed = true
-	ended := make([]*conn, 0, len(r.pending))
-	for c := range r.pending {
-		ended = append(ended, c)
-		r.expel(c, errShutdown)
+	ended := make([]*conn, 0, r.pending)
+	for r.first != nil {
+		ended = append(ended, r.first)
+		r.expel(r.first, errShutdown)
 	}
 	r.room.Broadcast()
 	r.mu.Unlock()
@@ -239,8 +249,8 @@ func (r *register) occupancy() occupancy {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	// One that was expelled can have its turn for a moment longer.
-	working := min(int(r.working.Load()), len(r.pending)-len(r.waiting))
+	working := min(int(r.working.Load()), r.pending-len(r.waiting))
 	return occupancy{
-		peer: len(r.waiting), queue: len(r.pending) - len(r.waiting) - working, cpu: working, live: r.live,
+		peer: len(r.waiting), queue: r.pending - len(r.waiting) - working, cpu: working, live: r.live,
 	}
 }

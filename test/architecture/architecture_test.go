@@ -40,6 +40,7 @@ var rooms = map[string]struct {
 	"internal/resources":          {[]string{"internal/files", "internal/pemfile"}, "the resource side never asks what the channel is made of"},
 	"internal/resources/gentypes": {nil, "a generator runs before what it generates"},
 	"internal/xds":                {[]string{"internal/resources"}, "the server is given its credentials and never builds them"},
+	"test/contour":                {[]string{"test/envoy"}, "the tests' contour is the real binary, which has flags and no packages"},
 	"test/envoy":                  {[]string{"internal/resources"}, "the tests' Envoy is the same for every room; it knows resources by their message types alone"},
 }
 
