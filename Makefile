@@ -1,11 +1,13 @@
 # One verb a target; `make help` lists them all.
 # README.md and CONTRIBUTING.md speak of these targets, and .ci/run runs test, test-long and lint.
 
-# Versions of the tools that are no requirement of go.mod. Envoy's are those that the tests run with, and stand there.
+# Versions of the tools that are no requirement of go.mod. Envoy's and sslyze's are those that the tests run with, and
+# stand there.
 GOLANGCI_LINT_VERSION := v2.15.0
 CYCLONEDX_VERSION     := v1.10.0
 ENVOY_VERSION          = $(shell awk '$$1 == "Version" { gsub(/"/, "", $$3); print $$3 }' test/envoy/install.go)
 ENVOY_OLDEST_VERSION   = $(shell awk '$$1 == "OldestVersion" { gsub(/"/, "", $$3); print $$3 }' test/envoy/install.go)
+SSLYZE_VERSION         = $(shell awk '$$1 == "const" && $$2 == "sslyzeVersion" { gsub(/"/, "", $$4); print $$4 }' test/outside/sslyze_test.go)
 
 # How long `make fuzz` stays with each fuzz test.
 FUZZTIME ?= 10s
@@ -89,6 +91,7 @@ demo: build ## show a real Envoy fed over mutual TLS, and strangers refused; HOL
 .PHONY: test
 test: ## run all tests under the race detector, those with the real Envoy included
 	test/envoy/install $(ENVOY_VERSION)
+	test/outside/install $(SSLYZE_VERSION)
 	go test -race -timeout 10m ./...
 
 .PHONY: test-kubernetes
@@ -97,10 +100,11 @@ test-kubernetes: ## apply examples/kubernetes to a real API server, which is bui
 	go test -race -timeout 15m -tags long -run '^TestLong' ./test/kubernetes
 
 .PHONY: test-long
-test-long: test-kubernetes $(CYCLONEDX) ## run what takes longer: the oldest Envoy that is supported, a release built twice, the image's binary
+test-long: test-kubernetes $(CYCLONEDX) ## run what takes longer: the oldest Envoy that is supported, a release built twice, the image's binary, some fuzzing
 	test/envoy/install $(ENVOY_OLDEST_VERSION)
 	go test -race -timeout 30m -tags long -run '^TestLong' ./test/e2e
 	go test -timeout 30m -tags long -run '^TestLong' ./test/release
+	$(MAKE) --no-print-directory fuzz FUZZTIME=5s
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## check style, formatting and the module's files
@@ -126,6 +130,10 @@ fuzz: ## fuzz each fuzz test for FUZZTIME (10s)
 			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime '$(FUZZTIME)' "$$package"; \
 		done; \
 	done
+
+.PHONY: bench
+bench: ## measure what contour adds to crypto/tls and gRPC, as ratios beside their goals; takes two minutes
+	go test -run '^$$' -bench . -benchtime 1x ./test/bench
 
 .PHONY: clean
 clean: ## remove what make built and installed
