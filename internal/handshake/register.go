@@ -114,10 +114,11 @@ func (r *register) makeRoom() bool {
 }
 
 // patience is how long a connection may wait for its peer, all in all, before it
-// can be shed. Without it, a crowd of honest clients that waits for this server's
-// CPU would be shed as soon as it had its answer. With it, the door turns over its
-// whole limit in this time at most, however many knock: faster than the kernel's
-// queue fills, and slower than a peer on the other side of the world needs.
+// can be shed. Without it, an honest client that has waited for this server's CPU
+// could be shed as soon as it had its answer. With it, the door turns over its whole
+// limit in this time at most, however many knock: faster than the kernel's queue
+// fills, and slower than a peer on the other side of the world needs. A crowd that
+// is larger than the limit and slower than that sheds itself nevertheless.
 const patience = 250 * time.Millisecond
 
 // shed expels the one that has waited longest for its peer, and long enough. One
