@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/contour-xds/contour/internal/credentials"
+	"github.com/contour-xds/contour/internal/xds"
 )
 
 // serveConfig is the settings of contour serve.
@@ -24,6 +26,8 @@ type serveConfig struct {
 
 	Resources        string   `mapstructure:"resources"`
 	ExternalClusters []string `mapstructure:"external-clusters"`
+	// ListenerDrain is a property of the Envoys that are served.
+	ListenerDrain time.Duration `mapstructure:"listener-drain-time"`
 
 	Limits limitsConfig `mapstructure:",squash"`
 	Log    logConfig    `mapstructure:",squash"`
@@ -61,6 +65,8 @@ func declareServeFlags(groups *flagGroups) {
 	groups.group("Resources", func(flags *pflag.FlagSet) {
 		flags.String("resources", "", "`folder` of xDS resources in Envoy's own format, .yaml, .yml and .json")
 		externalClustersFlag(flags)
+		flags.Duration("listener-drain-time", xds.DefaultListenerDrain,
+			"`time` that a replaced listener of an Envoy serves on, its --drain-time-s; what it refers to is kept as long")
 	})
 	groups.group("Listeners", func(flags *pflag.FlagSet) {
 		flags.String("xds-address", "127.0.0.1", "`address` to serve Envoys on")
@@ -98,6 +104,9 @@ func (c serveConfig) check() error {
 	}
 	if err := c.Limits.check(); err != nil {
 		return err
+	}
+	if c.ListenerDrain <= 0 {
+		return fmt.Errorf("--listener-drain-time is %s; it must be more than 0, such as %s", c.ListenerDrain, xds.DefaultListenerDrain)
 	}
 	switch {
 	case c.channel != nil && c.Insecure:

@@ -42,13 +42,11 @@ func serve(ctx context.Context, cfg serveConfig, logOut io.Writer) error {
 	door := newDoor(cfg, provider, log, registry)
 	defer closeAll(door)
 	registry.MustRegister(newLimitsGauge(door.Limits(), cfg.Limits.MaxStreams))
-	server, err := xds.New(xds.Config{
+	server := xds.New(xds.Config{
 		Credentials: door, HandshakeTimeout: cfg.Limits.HandshakeTimeout, MaxStreams: cfg.Limits.MaxStreams,
-		Snapshot: folder.Snapshot(), Logger: log, Registerer: registry,
+		ListenerDrain: cfg.ListenerDrain,
+		Snapshot:      folder.Snapshot(), Logger: log, Registerer: registry,
 	})
-	if err != nil {
-		return err
-	}
 	return run(ctx, cfg, log, parts{folder: folder, door: door, server: server, admin: admin.New(registry, log)})
 }
 
@@ -94,7 +92,7 @@ func run(ctx context.Context, cfg serveConfig, log *slog.Logger, p parts) error 
 	})
 	group.Go(func() error {
 		defer stop()
-		return p.folder.Run(serving, func(s *resources.Snapshot) { publish(p.server, s, log) })
+		return p.folder.Run(serving, p.server.Publish)
 	})
 	group.Go(func() error {
 		defer endProbes()
@@ -104,12 +102,6 @@ func run(ctx context.Context, cfg serveConfig, log *slog.Logger, p parts) error 
 	err = group.Wait()
 	log.Info("stopped")
 	return err
-}
-
-func publish(server *xds.Server, s *resources.Snapshot, log *slog.Logger) {
-	if err := server.Publish(s); err != nil {
-		log.Error("resources could not be published; what was served before goes on being served", "error", err)
-	}
 }
 
 func logListening(log *slog.Logger, cfg serveConfig, folder *resources.Folder, xdsListener, metricsListener net.Listener) {

@@ -2,23 +2,7 @@ package xds
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/contour-xds/contour/internal/resources"
 )
-
-// otherType is the label of a type that this server does not serve. A peer can
-// ask for any; it can't make a series.
-const otherType = "other"
-
-// label is the type's name in metrics and logs.
-func label(typeURL string) string {
-	for _, t := range resources.Types() {
-		if t.URL == typeURL {
-			return t.Label
-		}
-	}
-	return otherType
-}
 
 type metrics struct {
 	streams                *prometheus.GaugeVec
@@ -30,10 +14,9 @@ type metrics struct {
 func newMetrics(registerer prometheus.Registerer) *metrics {
 	byType := func(name, help string) *prometheus.CounterVec {
 		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"type"})
-		for _, t := range resources.Types() {
+		for _, t := range served {
 			v.WithLabelValues(t.Label)
 		}
-		v.WithLabelValues(otherType)
 		return v
 	}
 	m := &metrics{
@@ -46,8 +29,8 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		nacks:     byType("contour_xds_nacks_total", "Discovery responses that an Envoy refused, by type of resource."),
 	}
 	for _, svc := range services() {
-		m.streams.WithLabelValues(svc.label, sotw)
-		m.streams.WithLabelValues(svc.label, delta)
+		m.streams.WithLabelValues(svc.label, sotwLabel)
+		m.streams.WithLabelValues(svc.label, deltaLabel)
 	}
 	if registerer != nil {
 		registerer.MustRegister(m.streams, m.responses, m.acks, m.nacks)

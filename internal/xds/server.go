@@ -2,7 +2,7 @@
 // bookkeeping of their streams, and the server's life from listening to drained.
 //
 // It is given its transport credentials and its snapshots, and asks neither where
-// they come from. The protocol itself is behind the core interface.
+// they come from. docs/design/0004-the-core.md says how the protocol is served.
 package xds
 
 import (
@@ -35,6 +35,9 @@ const (
 	// a fleet of thousands on single streams.
 	DefaultMaxStreams = 100_000
 
+	// DefaultListenerDrain is Envoy's own default of --drain-time-s.
+	DefaultListenerDrain = 10 * time.Minute
+
 	// maxStreams bounds the streams of one connection. An Envoy needs one with ADS;
 	// on single streams it opens one for each subscription, so that each endpoint
 	// set and secret takes its own.
@@ -66,6 +69,10 @@ type Config struct {
 	// Optional. How long a connection may take for its handshake; unset means
 	// [DefaultHandshakeTimeout].
 	HandshakeTimeout time.Duration
+	// Optional. How long a listener that an Envoy replaced may serve on, which is
+	// Envoy's --drain-time-s; unset means [DefaultListenerDrain]. What such a listener
+	// refers to is not taken from the Envoy before.
+	ListenerDrain time.Duration
 	// Optional. How many streams may be open, of all connections together; unset means
 	// [DefaultMaxStreams]. One more ends with RESOURCE_EXHAUSTED.
 	MaxStreams int
@@ -78,40 +85,40 @@ type Config struct {
 // Server serves discovery streams. It is safe for concurrent use, but for
 // [Server.Serve], which is called once.
 type Server struct {
-	log     *slog.Logger
-	metrics *metrics
-	streams *streamLimit
-	core    core
-	grpc    *grpc.Server
-	health  *health.Server
+	log           *slog.Logger
+	metrics       *metrics
+	streams       *streamLimit
+	listenerDrain time.Duration
+	core          core
+	grpc          *grpc.Server
+	health        *health.Server
 
 	draining   context.Context //nolint:containedctx // the state of the server, not of a call
 	endStreams context.CancelFunc
 }
 
 // New returns a server of cfg.Snapshot that does not listen yet.
-func New(cfg Config) (*Server, error) {
+func New(cfg Config) *Server {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
 		log: cfg.Logger, metrics: newMetrics(cfg.Registerer), health: health.NewServer(),
-		streams: newStreamLimit(cmp.Or(cfg.MaxStreams, DefaultMaxStreams), cfg.Logger, cfg.Registerer),
+		listenerDrain: cmp.Or(cfg.ListenerDrain, DefaultListenerDrain),
+		streams:       newStreamLimit(cmp.Or(cfg.MaxStreams, DefaultMaxStreams), cfg.Logger, cfg.Registerer),
 	}
 	s.draining, s.endStreams = context.WithCancel(context.Background())
-	s.core = newCacheCore(s.draining, cfg.Logger)
-	if err := s.core.Publish(cfg.Snapshot); err != nil {
-		return nil, err
-	}
+	s.Publish(cfg.Snapshot)
 	s.grpc = grpc.NewServer(append(options(cfg), grpc.StreamInterceptor(s.streams.intercept))...)
 	s.register(s.grpc)
 	healthpb.RegisterHealthServer(s.grpc, s.health)
-	return s, nil
+	return s
 }
 
 func options(cfg Config) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.Creds(cfg.Credentials),
+		grpc.ForceServerCodecV2(newCodec()),
 		grpc.ConnectionTimeout(cmp.Or(cfg.HandshakeTimeout, DefaultHandshakeTimeout)),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.MaxRecvMsgSize(maxRequestBytes),
@@ -127,9 +134,12 @@ func options(cfg Config) []grpc.ServerOption {
 	}
 }
 
-// Publish makes snapshot the one that is served. On an error, what was served
-// before goes on being served.
-func (s *Server) Publish(snapshot *resources.Snapshot) error { return s.core.Publish(snapshot) }
+// Publish makes snapshot the one that is served, and wakes the streams that it
+// concerns. It is safe for concurrent use; the last one to return has the last
+// word.
+func (s *Server) Publish(snapshot *resources.Snapshot) {
+	s.core.publish(map[string]*resources.Snapshot{everyone: snapshot})
+}
 
 // Serve serves on listener, which it closes, until ctx ends. Then it drains:
 // health says NOT_SERVING, nothing new is accepted, streams end with UNAVAILABLE,
@@ -162,13 +172,13 @@ func (s *Server) drain() {
 
 // handle does what all streams have in common: they are counted while they are
 // open, and their end is told in a way that a client understands.
-func (s *Server) handle(raw grpc.ServerStream, svc service, protocol string, answer func(*stream) error) error {
+func (s *Server) handle(raw grpc.ServerStream, svc service, protocol string, answer func(*slog.Logger) error) error {
 	open := s.metrics.streams.WithLabelValues(svc.label, protocol)
 	open.Inc()
 	defer open.Dec()
 	log := s.log.With("service", svc.label, "protocol", protocol, "remote", remote(raw.Context()))
 	log.Debug("stream opened")
-	err := answer(&stream{typeURL: svc.typeURL, log: log, metrics: s.metrics, pending: make(map[string][]string)})
+	err := answer(log)
 	log.Debug("stream ended", "error", err)
 	if err == nil && s.draining.Err() != nil {
 		return status.Error(codes.Unavailable, "the server is shutting down")

@@ -1,6 +1,7 @@
 package xds
 
 import (
+	"log/slog"
 	"strings"
 
 	clusterservice "github.com/envoyproxy/go-control-plane/envoy/service/cluster/v3"
@@ -11,7 +12,7 @@ import (
 	routeservice "github.com/envoyproxy/go-control-plane/envoy/service/route/v3"
 	runtimeservice "github.com/envoyproxy/go-control-plane/envoy/service/runtime/v3"
 	secretservice "github.com/envoyproxy/go-control-plane/envoy/service/secret/v3"
-	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"google.golang.org/grpc"
 )
 
@@ -31,20 +32,20 @@ type service struct {
 func services() []service {
 	return []service{
 		{"ads", "", discovery.AggregatedDiscoveryService_ServiceDesc},
-		{"lds", resource.ListenerType, listenerservice.ListenerDiscoveryService_ServiceDesc},
-		{"rds", resource.RouteType, routeservice.RouteDiscoveryService_ServiceDesc},
-		{"cds", resource.ClusterType, clusterservice.ClusterDiscoveryService_ServiceDesc},
-		{"eds", resource.EndpointType, endpointservice.EndpointDiscoveryService_ServiceDesc},
-		{"sds", resource.SecretType, secretservice.SecretDiscoveryService_ServiceDesc},
-		{"rtds", resource.RuntimeType, runtimeservice.RuntimeDiscoveryService_ServiceDesc},
-		{"ecds", resource.ExtensionConfigType, extensionservice.ExtensionConfigDiscoveryService_ServiceDesc},
+		{"lds", resourcev3.ListenerType, listenerservice.ListenerDiscoveryService_ServiceDesc},
+		{"rds", resourcev3.RouteType, routeservice.RouteDiscoveryService_ServiceDesc},
+		{"cds", resourcev3.ClusterType, clusterservice.ClusterDiscoveryService_ServiceDesc},
+		{"eds", resourcev3.EndpointType, endpointservice.EndpointDiscoveryService_ServiceDesc},
+		{"sds", resourcev3.SecretType, secretservice.SecretDiscoveryService_ServiceDesc},
+		{"rtds", resourcev3.RuntimeType, runtimeservice.RuntimeDiscoveryService_ServiceDesc},
+		{"ecds", resourcev3.ExtensionConfigType, extensionservice.ExtensionConfigDiscoveryService_ServiceDesc},
 	}
 }
 
 // The two variants of the protocol, as labels.
 const (
-	sotw  = "sotw"
-	delta = "delta"
+	sotwLabel  = "sotw"
+	deltaLabel = "delta"
 )
 
 // register offers every service on g. The generated descriptions are taken for
@@ -55,9 +56,9 @@ func (s *Server) register(g *grpc.Server) {
 	for _, svc := range services() {
 		desc := grpc.ServiceDesc{ServiceName: svc.desc.ServiceName, Metadata: svc.desc.Metadata}
 		for _, method := range svc.desc.Streams {
-			method.Handler = s.sotwHandler(svc)
+			method.Handler = handler(s, svc, sotwLabel, sotw{})
 			if strings.HasPrefix(method.StreamName, "Delta") {
-				method.Handler = s.deltaHandler(svc)
+				method.Handler = handler(s, svc, deltaLabel, delta{})
 			}
 			desc.Streams = append(desc.Streams, method)
 		}
@@ -65,24 +66,13 @@ func (s *Server) register(g *grpc.Server) {
 	}
 }
 
-func (s *Server) sotwHandler(svc service) grpc.StreamHandler {
+func handler[Req request](s *Server, svc service, label string, v variant[Req]) grpc.StreamHandler {
 	return func(_ any, raw grpc.ServerStream) error {
-		return s.handle(raw, svc, sotw, func(st *stream) error {
-			return s.core.StreamSotW(&sotwStream{
-				GenericServerStream: grpc.GenericServerStream[discovery.DiscoveryRequest, discovery.DiscoveryResponse]{ServerStream: raw},
-				stream:              st,
-			}, svc.typeURL)
-		})
-	}
-}
-
-func (s *Server) deltaHandler(svc service) grpc.StreamHandler {
-	return func(_ any, raw grpc.ServerStream) error {
-		return s.handle(raw, svc, delta, func(st *stream) error {
-			return s.core.StreamDelta(&deltaStream{
-				GenericServerStream: grpc.GenericServerStream[discovery.DeltaDiscoveryRequest, discovery.DeltaDiscoveryResponse]{ServerStream: raw},
-				stream:              st,
-			}, svc.typeURL)
+		return s.handle(raw, svc, label, func(log *slog.Logger) error {
+			session := &session[Req]{
+				books: books{log: log, metrics: s.metrics}, core: &s.core, variant: v, stream: raw, typeURL: svc.typeURL, drainTime: s.listenerDrain,
+			}
+			return session.run(s.draining)
 		})
 	}
 }

@@ -84,10 +84,7 @@ func (s serverSpec) serveContour(ctx context.Context, listener net.Listener) err
 	}
 	door := handshake.New(handshake.Config{TLS: credentials.ServerTLS(provider), Logger: log, Registerer: registry})
 	defer door.Close()
-	server, err := xds.New(xds.Config{Credentials: door, Snapshot: folder.Snapshot(), Logger: log, Registerer: registry})
-	if err != nil {
-		return err
-	}
+	server := xds.New(xds.Config{Credentials: door, Snapshot: folder.Snapshot(), Logger: log, Registerer: registry})
 	return server.Serve(ctx, door.Listener(listener))
 }
 

@@ -1,0 +1,153 @@
+package xds
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"google.golang.org/grpc"
+)
+
+// wildcardName subscribes to all resources of a type.
+const wildcardName = "*"
+
+func byName(a, b *resource) int { return cmp.Compare(a.name, b.name) }
+
+// delta is the incremental variant of the protocol (xDS protocol, "Incremental
+// xDS").
+type delta struct{}
+
+// receive implements [variant].
+func (delta) receive(stream grpc.ServerStream) (*discovery.DeltaDiscoveryRequest, error) {
+	req := new(discovery.DeltaDiscoveryRequest)
+	return req, stream.RecvMsg(req)
+}
+
+// take brings a request into a watch. now is the state in force.
+func (delta) take(w *watch, req *discovery.DeltaDiscoveryRequest, now *typeState, legacy bool) error {
+	first := !w.started
+	w.started = true
+	for _, name := range req.GetResourceNamesSubscribe() {
+		w.answer = true
+		if name == wildcardName {
+			w.everything(now)
+			continue
+		}
+		if err := w.name(name); err != nil {
+			return err
+		}
+		w.mark(name) // whether it has it or not: it may have dropped it meanwhile
+	}
+	if first && legacy && len(req.GetResourceNamesSubscribe()) == 0 {
+		w.wildcard, w.answer = true, true
+	}
+	if slices.Contains(req.GetResourceNamesUnsubscribe(), wildcardName) {
+		w.wildcard = false
+	}
+	for _, name := range req.GetResourceNamesUnsubscribe() {
+		w.unsubscribe(name)
+	}
+	w.forget()
+	if first {
+		w.reconnect(req.GetInitialResourceVersions(), now)
+	}
+	return nil
+}
+
+// everything begins a subscription to all resources, each of which the client is to
+// be told of. What it has and was not told to drop is not forgotten.
+func (w *watch) everything(now *typeState) {
+	if w.base != nil {
+		w.leaving = append(w.leaving, w.wanted(now.since(w.base).removed)...)
+	}
+	w.wildcard, w.base = true, nil
+}
+
+// unsubscribe ends the interest in a name. If the wildcard covers it all the same,
+// the client is to be told what has become of it (xDS protocol, "Unsubscribing From
+// Resources").
+func (w *watch) unsubscribe(name string) {
+	if _, ok := w.named[name]; !ok {
+		return
+	}
+	delete(w.named, name)
+	delete(w.stale, name)
+	if w.wildcard {
+		w.mark(name)
+		w.answer = true
+	}
+}
+
+// reconnect takes over what the client has from an earlier stream, be it to
+// another process: it is told only what it lacks. What it subscribes to by name it
+// is told anyway.
+func (w *watch) reconnect(has map[string]string, now *typeState) {
+	w.resumed = len(has) > 0
+	if !w.wildcard || len(has) == 0 {
+		return
+	}
+	w.base = now
+	for _, r := range now.all {
+		if has[r.name] != r.version {
+			w.mark(r.name)
+		}
+	}
+	for name := range has {
+		if now.get(name) == nil {
+			w.leaving = append(w.leaving, &resource{name: name})
+		}
+	}
+	w.answer = len(w.stale) > 0
+}
+
+// due implements [variant].
+func (delta) due(w *watch, now *typeState, how extent) *response {
+	if w.idle() {
+		w.base, w.leaving = now, nil
+		return nil
+	}
+	d, gone := noDiff, []*resource(nil)
+	if !how.marked {
+		d = now.since(w.base)
+		gone = w.settleLeaving(now, d, how.keep)
+	}
+	resp := &response{}
+	if w.wildcard && len(w.stale) == 0 {
+		resp.shared, resp.resources = [][]byte{d.deltaFields()}, len(d.changed)
+	} else {
+		resp.share(w.lacking(now, d, &gone), deltaField)
+	}
+	if w.stale = nil; !how.marked {
+		w.base = now
+	}
+	if resp.resources == 0 && len(gone) == 0 && !w.answer {
+		return nil
+	}
+	w.answer = false
+	resp.own = appendText(resp.own, deltaVersionField, now.version)
+	resp.own = appendText(resp.own, deltaTypeField, now.url)
+	for _, r := range gone {
+		resp.own = appendText(resp.own, deltaRemovedField, r.name)
+	}
+	return resp
+}
+
+// lacking are the resources that the client is to be sent, sorted by name. Names
+// that it is to be told of and that don't exist go to gone.
+func (w *watch) lacking(now *typeState, d *diff, gone *[]*resource) []*resource {
+	var lacking []*resource
+	for _, r := range d.changed {
+		if _, marked := w.stale[r.name]; !marked && w.wants(r.name) {
+			lacking = append(lacking, r)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.stale)) {
+		if r := now.get(name); r != nil {
+			lacking = append(lacking, r)
+		} else if !slices.ContainsFunc(*gone, func(r *resource) bool { return r.name == name }) {
+			*gone = append(*gone, &resource{name: name})
+		}
+	}
+	return lacking
+}

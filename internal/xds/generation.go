@@ -1,0 +1,173 @@
+package xds
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/contour-xds/contour/internal/resources"
+)
+
+// served are the types of resources, in the order in which a client wants to learn
+// of a change: what is referred to comes before what refers.
+var served = resources.Types()
+
+// A generation is everything that a group of Envoys is served from one publishing
+// to the next. It is immutable but for what it remembers of its own encoding, and
+// so shared by all streams of the group, which hold a pointer to it and no copy.
+type generation struct {
+	types []*typeState // in the order of served
+}
+
+// A typeState is the resources of one type in a generation. One that did not
+// change is the same in the next generation, and so is a resource: that they are
+// the same pointer is how streams see that there is nothing to do.
+type typeState struct {
+	url     string
+	version string
+	all     []*resource // sorted by name
+
+	// fields is all resources as the field of a response, for whoever gets all of
+	// them. It is made when the first one does.
+	fields struct {
+		sotw, delta onceBytes
+	}
+
+	mu    sync.Mutex // guards diffs
+	diffs map[uint64]*diff
+	// id names the state among those of this process, so that a diff needs no pointer
+	// to the earlier state: through one, each would keep all before it.
+	id uint64
+}
+
+// states counts them.
+var states atomic.Uint64
+
+// onceBytes is encoded by the first who needs it.
+type onceBytes struct {
+	once  sync.Once
+	bytes []byte
+}
+
+func (o *onceBytes) get(encode func() []byte) []byte {
+	o.once.Do(func() { o.bytes = encode() })
+	return o.bytes
+}
+
+// A resource is one resource, encoded once for all.
+type resource struct {
+	name, version string
+	// delta is the resource as a field of a delta response, and sotw, which is the end
+	// of the same bytes, as one of a state-of-the-world response.
+	delta, sotw []byte
+	// endpoints is the name of the endpoint set of a cluster that has one.
+	endpoints string
+}
+
+// newGeneration takes over from the generation before what did not change. The one
+// before may be nil.
+func newGeneration(snapshot *resources.Snapshot, before *generation) *generation {
+	g := &generation{types: make([]*typeState, len(served))}
+	for i, t := range served {
+		old := &typeState{url: t.URL, version: noVersion}
+		if before != nil {
+			old = before.types[i]
+		}
+		g.types[i] = old
+		if old.version != snapshot.Version(t.URL) {
+			g.types[i] = newTypeState(t.URL, snapshot, old)
+		}
+	}
+	return g
+}
+
+// noVersion is that of no snapshot.
+const noVersion = "none"
+
+// sameAs tells whether nothing at all changed.
+func (g *generation) sameAs(other *generation) bool { return slices.Equal(g.types, other.types) }
+
+func newTypeState(url string, snapshot *resources.Snapshot, old *typeState) *typeState {
+	current := snapshot.Resources(url)
+	s := &typeState{id: states.Add(1), url: url, version: snapshot.Version(url), all: make([]*resource, 0, len(current))}
+	for i := range current {
+		r := old.get(current[i].Name)
+		if r == nil || r.version != current[i].Version {
+			r = newResource(url, &current[i])
+		}
+		s.all = append(s.all, r)
+	}
+	return s
+}
+
+// get returns a resource by name, or nil.
+func (s *typeState) get(name string) *resource {
+	i, found := slices.BinarySearchFunc(s.all, name, func(r *resource, name string) int { return strings.Compare(r.name, name) })
+	if !found {
+		return nil
+	}
+	return s.all[i]
+}
+
+// A diff is what changed between two states of a type. It is made once for all
+// streams that stood at the same state before.
+type diff struct {
+	changed []*resource // that are new or differ
+	removed []*resource // as they were
+
+	fields onceBytes // changed as a field of a delta response
+}
+
+var noDiff = &diff{}
+
+// maxDiffs bounds how many earlier states one remembers the way from: streams that
+// don't lag stand at the same one.
+const maxDiffs = 16
+
+// since returns what changed since an earlier state; nil is one without resources.
+func (s *typeState) since(earlier *typeState) *diff {
+	if earlier == s {
+		return noDiff
+	}
+	from := uint64(0)
+	if earlier != nil {
+		from = earlier.id
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d, ok := s.diffs[from]; ok {
+		return d
+	}
+	d := compare(earlier, s)
+	if s.diffs == nil || len(s.diffs) >= maxDiffs {
+		s.diffs = make(map[uint64]*diff)
+	}
+	s.diffs[from] = d
+	return d
+}
+
+// compare walks two sorted lists at once.
+func compare(earlier, later *typeState) *diff {
+	d := &diff{}
+	var old []*resource
+	if earlier != nil {
+		old = earlier.all
+	}
+	for _, r := range later.all {
+		for len(old) > 0 && old[0].name < r.name {
+			d.removed = append(d.removed, old[0])
+			old = old[1:]
+		}
+		if len(old) > 0 && old[0].name == r.name {
+			if old[0].version != r.version {
+				d.changed = append(d.changed, r)
+			}
+			old = old[1:]
+			continue
+		}
+		d.changed = append(d.changed, r)
+	}
+	d.removed = append(d.removed, old...)
+	return d
+}

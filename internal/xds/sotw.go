@@ -1,0 +1,172 @@
+package xds
+
+import (
+	"maps"
+	"slices"
+
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+	"google.golang.org/grpc"
+)
+
+// sotw is the state-of-the-world variant of the protocol.
+type sotw struct{}
+
+// receive implements [variant].
+func (sotw) receive(stream grpc.ServerStream) (*discovery.DiscoveryRequest, error) {
+	req := new(discovery.DiscoveryRequest)
+	return req, stream.RecvMsg(req)
+}
+
+// take brings a request into a watch. now is the state in force. A request with
+// the nonce of another response than the last one is stale, and passed over: the
+// client will answer the last one, too (xDS protocol, "ACK/NACK and resource type
+// instance version").
+func (sotw) take(w *watch, req *discovery.DiscoveryRequest, now *typeState, legacy bool) error {
+	first := !w.started
+	if !first && req.GetResponseNonce() != w.nonce {
+		return nil
+	}
+	w.started = true
+	names := req.GetResourceNames()
+	all := slices.Contains(names, wildcardName)
+	// Nothing named means everything, until it once names something.
+	w.implicit = len(names) == 0 && (first && legacy || w.implicit)
+	if all = all || w.implicit; all && !w.wildcard {
+		w.everything(now)
+		w.answer = true
+	}
+	w.wildcard = all
+	if err := w.rename(names); err != nil {
+		return err
+	}
+	w.resumed = first && req.GetVersionInfo() != ""
+	if first && all && len(w.named) == 0 && req.GetVersionInfo() == now.version {
+		// It has the very set, from an earlier stream.
+		w.base, w.version, w.answer = now, now.version, false
+	}
+	return nil
+}
+
+// rename makes names all that are subscribed by name. Most requests change nothing
+// of that.
+func (w *watch) rename(names []string) error {
+	if w.hasNamed(names) {
+		return nil
+	}
+	before := w.named
+	w.named = nil
+	for _, name := range names {
+		if name == wildcardName {
+			continue
+		}
+		if err := w.name(name); err != nil {
+			return err
+		}
+		if _, known := before[name]; !known {
+			w.mark(name)
+			w.answer = true
+		}
+	}
+	w.forget()
+	return nil
+}
+
+// hasNamed tells whether names are just those that are subscribed already.
+func (w *watch) hasNamed(names []string) bool {
+	count := 0
+	for _, name := range names {
+		if name == wildcardName {
+			continue
+		}
+		if _, ok := w.named[name]; !ok {
+			return false
+		}
+		count++
+	}
+	return count == len(w.named)
+}
+
+// due implements [variant].
+func (s sotw) due(w *watch, now *typeState, how extent) *response {
+	if w.idle() {
+		w.base, w.leaving = now, nil
+		return nil
+	}
+	if w.base == now && !w.answer && len(w.stale) == 0 && (how.keep || len(w.leaving) == 0) {
+		return nil
+	}
+	d := noDiff
+	if !how.marked {
+		d = now.since(w.base)
+		w.settleLeaving(now, d, how.keep)
+	}
+	resp := &response{}
+	var version string
+	if w.wildcard || isWhole(now.url) {
+		version = s.whole(w, now, how, resp)
+	} else {
+		version = s.part(w, now, d, resp)
+	}
+	if w.stale = nil; !how.marked {
+		w.base = now
+	}
+	if !w.answer && (version == w.version || resp.resources == 0 && !isWhole(now.url)) {
+		return nil
+	}
+	w.answer, w.version = false, version
+	resp.own = appendText(resp.own, sotwVersionField, version)
+	resp.own = appendText(resp.own, sotwTypeField, now.url)
+	return resp
+}
+
+// isWhole tells of the types whose responses hold all that the client may have, so
+// that it drops what is missing (xDS protocol, "Deleting resources"). Of the others
+// it keeps what is missing.
+func isWhole(url string) bool {
+	return url == resourcev3.ListenerType || url == resourcev3.ClusterType
+}
+
+// whole responds with everything that is subscribed.
+func (sotw) whole(w *watch, now *typeState, how extent, resp *response) string {
+	rest := now // of what was not asked for
+	if how.marked {
+		rest = w.base
+	}
+	if !w.wildcard {
+		set := w.namedOf(now, rest)
+		resp.share(set, sotwField)
+		resp.share(w.leaving, sotwField)
+		return versionOf(set, w.leaving)
+	}
+	resp.shared, resp.resources = [][]byte{rest.sotwFields()}, len(rest.all)
+	if len(w.leaving) == 0 {
+		return rest.version
+	}
+	resp.share(w.leaving, sotwField)
+	return versionOf(rest.all, w.leaving)
+}
+
+// namedOf are the resources that exist among those that are named: those that were
+// asked for as they are now, and the others as in rest.
+func (w *watch) namedOf(now, rest *typeState) []*resource {
+	var set []*resource
+	for _, name := range slices.Sorted(maps.Keys(w.named)) {
+		state := rest
+		if _, asked := w.stale[name]; asked {
+			state = now
+		}
+		if r := state.get(name); r != nil {
+			set = append(set, r)
+		}
+	}
+	return set
+}
+
+// part responds with what changed, and with what was just subscribed.
+func (sotw) part(w *watch, now *typeState, d *diff, resp *response) string {
+	var gone []*resource
+	set := w.lacking(now, d, &gone)
+	resp.share(set, sotwField)
+	return versionOf(set)
+}

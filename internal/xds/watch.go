@@ -1,0 +1,142 @@
+package xds
+
+import (
+	"slices"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/contour-xds/contour/internal/resources"
+)
+
+// A watch is a stream's subscription to one type, and what its client has of it:
+// a state, and sparse exceptions to it.
+type watch struct {
+	kind     resources.Type
+	started  bool
+	wildcard bool
+	implicit bool                // the wildcard came of naming nothing
+	named    map[string]struct{} // subscribed by name
+
+	// base is the state that the client has, as far as its subscription goes and but
+	// for the exceptions below. nil is a client that has nothing.
+	base *typeState
+	// stale are names that the client is to be told of whatever base says: ones that it
+	// just subscribed to, or has in another version.
+	stale map[string]struct{}
+	// leaving are resources that are gone, and that the client still has: it may not
+	// lose them before it has what no longer refers to them.
+	leaving []*resource
+
+	// resumed says that the client came with what an earlier stream gave it, and was
+	// sent nothing since: it goes on with that until it is.
+	resumed bool
+	// answer says that the client waits for a response, be it an empty one.
+	answer bool
+	// nonce is that of the last response, and version that of its set, which only the
+	// state-of-the-world variant needs.
+	nonce, version string
+	// pending are the nonces of responses that were neither accepted nor refused.
+	pending []string
+}
+
+// wants tells whether a resource is part of the subscription.
+func (w *watch) wants(name string) bool {
+	if w.wildcard {
+		return true
+	}
+	_, ok := w.named[name]
+	return ok
+}
+
+func (w *watch) wanted(all []*resource) []*resource {
+	if w.wildcard {
+		return all
+	}
+	var wanted []*resource
+	for _, r := range all {
+		if w.wants(r.name) {
+			wanted = append(wanted, r)
+		}
+	}
+	return wanted
+}
+
+// maxNames bounds the names of one subscription. An Envoy names each endpoint set
+// of its clusters; a client that makes names up would grow without end.
+const maxNames = 1 << 17
+
+func (w *watch) name(name string) error {
+	if w.named == nil {
+		w.named = make(map[string]struct{})
+	}
+	if _, known := w.named[name]; !known && len(w.named) >= maxNames {
+		return status.Errorf(codes.ResourceExhausted, "more than %d names of one type are subscribed", maxNames)
+	}
+	w.named[name] = struct{}{}
+	return nil
+}
+
+// mark makes a name one that the client is to be told of.
+func (w *watch) mark(name string) {
+	if w.stale == nil {
+		w.stale = make(map[string]struct{})
+	}
+	w.stale[name] = struct{}{}
+}
+
+// idle tells whether nothing is subscribed and nobody waits for an answer.
+func (w *watch) idle() bool {
+	return !w.wildcard && len(w.named) == 0 && !w.answer && len(w.stale) == 0
+}
+
+func (w *watch) outstanding() bool { return len(w.pending) > 0 }
+
+// forget drops the exceptions for names that are not subscribed any more.
+func (w *watch) forget() {
+	for name := range w.stale {
+		if !w.wants(name) {
+			delete(w.stale, name)
+		}
+	}
+}
+
+// coming are the resources that the client is to be sent to get to a state.
+func (w *watch) coming(now *typeState) []*resource {
+	coming := slices.Clone(w.wanted(now.since(w.base).changed))
+	for name := range w.stale {
+		if r := now.get(name); r != nil {
+			coming = append(coming, r)
+		}
+	}
+	return coming
+}
+
+// replaces tells whether a state takes or changes something that the client has.
+func (w *watch) replaces(now *typeState) bool {
+	if w.resumed && len(w.stale) > 0 {
+		return true
+	}
+	d := now.since(w.base)
+	return w.base != nil && (len(w.wanted(d.removed)) > 0 ||
+		slices.ContainsFunc(w.wanted(d.changed), func(r *resource) bool { return w.base.get(r.name) != nil }))
+}
+
+// settleLeaving brings the list of what is leaving to a new state. What changed
+// since base is d. Those that may go now are returned.
+func (w *watch) settleLeaving(now *typeState, d *diff, keep bool) (gone []*resource) {
+	going := slices.Concat(w.leaving, w.wanted(d.removed))
+	w.leaving = nil
+	for _, r := range going {
+		if !w.wants(r.name) || now.get(r.name) != nil {
+			continue // it is no concern of the client's any more, or is back
+		}
+		if keep {
+			w.leaving = append(w.leaving, r)
+		} else {
+			gone = append(gone, r)
+		}
+	}
+	slices.SortFunc(w.leaving, byName)
+	return gone
+}
