@@ -108,15 +108,16 @@ func (delta) due(w *watch, now *typeState, how extent) *response {
 		return nil
 	}
 	d, gone := noDiff, []*resource(nil)
+	had := w.leaving
 	if !how.marked {
 		d = now.since(w.base)
 		gone = w.settleLeaving(now, d, how.keep)
 	}
 	resp := &response{}
-	if w.wildcard && len(w.stale) == 0 {
+	if w.wildcard && len(w.stale) == 0 && len(had) == 0 {
 		resp.shared, resp.resources = [][]byte{d.deltaFields()}, len(d.changed)
 	} else {
-		resp.share(w.lacking(now, d, &gone), deltaField)
+		resp.share(w.lacking(now, d, had, &gone), deltaField)
 	}
 	if w.stale = nil; !how.marked {
 		w.base = now
@@ -133,12 +134,15 @@ func (delta) due(w *watch, now *typeState, how extent) *response {
 	return resp
 }
 
-// lacking are the resources that the client is to be sent, sorted by name. Names
-// that it is to be told of and that don't exist go to gone.
-func (w *watch) lacking(now *typeState, d *diff, gone *[]*resource) []*resource {
+// lacking are the resources that the client is to be sent. had are some that are
+// back before they were taken from it. Names that it is to be told of and that don't
+// exist go to gone.
+func (w *watch) lacking(now *typeState, d *diff, had []*resource, gone *[]*resource) []*resource {
 	var lacking []*resource
 	for _, r := range d.changed {
-		if _, marked := w.stale[r.name]; !marked && w.wants(r.name) {
+		_, marked := w.stale[r.name]
+		kept := slices.ContainsFunc(had, func(h *resource) bool { return h.name == r.name && h.version == r.version })
+		if !marked && !kept && w.wants(r.name) {
 			lacking = append(lacking, r)
 		}
 	}

@@ -43,7 +43,7 @@ func (sotw) take(w *watch, req *discovery.DiscoveryRequest, now *typeState, lega
 	w.resumed = first && req.GetVersionInfo() != ""
 	if first && all && len(w.named) == 0 && req.GetVersionInfo() == now.version {
 		// It has the very set, from an earlier stream.
-		w.base, w.version, w.answer = now, now.version, false
+		w.base, w.answer = now, false
 	}
 	return nil
 }
@@ -96,28 +96,36 @@ func (s sotw) due(w *watch, now *typeState, how extent) *response {
 	if w.base == now && !w.answer && len(w.stale) == 0 && (how.keep || len(w.leaving) == 0) {
 		return nil
 	}
-	d := noDiff
+	d, gone := noDiff, []*resource(nil)
 	if !how.marked {
 		d = now.since(w.base)
-		w.settleLeaving(now, d, how.keep)
+		gone = w.settleLeaving(now, d, how.keep)
 	}
+	silent := !w.answer && len(w.stale) == 0 && len(w.wanted(d.changed)) == 0 && (len(gone) == 0 || !isWhole(now.url))
 	resp := &response{}
-	var version string
-	if w.wildcard || isWhole(now.url) {
-		version = s.whole(w, now, how, resp)
-	} else {
-		version = s.part(w, now, d, resp)
+	if !silent {
+		version := s.fill(resp, w, now, d, how)
+		resp.own = appendText(resp.own, sotwVersionField, version)
+		resp.own = appendText(resp.own, sotwTypeField, now.url)
 	}
-	if w.stale = nil; !how.marked {
+	if w.answer, w.stale = false, nil; !how.marked {
 		w.base = now
 	}
-	if !w.answer && (version == w.version || resp.resources == 0 && !isWhole(now.url)) {
+	if silent {
 		return nil
 	}
-	w.answer, w.version = false, version
-	resp.own = appendText(resp.own, sotwVersionField, version)
-	resp.own = appendText(resp.own, sotwTypeField, now.url)
 	return resp
+}
+
+// fill puts resources into a response, and returns the version of their set.
+func (s sotw) fill(resp *response, w *watch, now *typeState, d *diff, how extent) string {
+	if w.wildcard || isWhole(now.url) {
+		return s.whole(w, now, how, resp)
+	}
+	var gone []*resource // which this variant can't tell
+	set := w.lacking(now, d, nil, &gone)
+	resp.share(set, sotwField)
+	return versionOf(set)
 }
 
 // isWhole tells of the types whose responses hold all that the client may have, so
@@ -161,12 +169,4 @@ func (w *watch) namedOf(now, rest *typeState) []*resource {
 		}
 	}
 	return set
-}
-
-// part responds with what changed, and with what was just subscribed.
-func (sotw) part(w *watch, now *typeState, d *diff, resp *response) string {
-	var gone []*resource
-	set := w.lacking(now, d, &gone)
-	resp.share(set, sotwField)
-	return versionOf(set)
 }

@@ -33,9 +33,8 @@ type watch struct {
 	resumed bool
 	// answer says that the client waits for a response, be it an empty one.
 	answer bool
-	// nonce is that of the last response, and version that of its set, which only the
-	// state-of-the-world variant needs.
-	nonce, version string
+	// nonce is that of the last response.
+	nonce string
 	// pending are the nonces of responses that were neither accepted nor refused.
 	pending []string
 }
