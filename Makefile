@@ -1,13 +1,14 @@
 # One verb a target; `make help` lists them all.
 # README.md and CONTRIBUTING.md speak of these targets, and .ci/run runs test, test-long and lint.
 
-# Versions of the tools that are no requirement of go.mod. Envoy's and sslyze's are those that the tests run with, and
-# stand there.
+# Versions of the tools that are no requirement of go.mod. Envoy's, sslyze's and grpcio's are those that the tests run
+# with, and stand there.
 GOLANGCI_LINT_VERSION := v2.15.0
 CYCLONEDX_VERSION     := v1.10.0
 ENVOY_VERSION          = $(shell awk '$$1 == "Version" { gsub(/"/, "", $$3); print $$3 }' test/envoy/install.go)
 ENVOY_OLDEST_VERSION   = $(shell awk '$$1 == "OldestVersion" { gsub(/"/, "", $$3); print $$3 }' test/envoy/install.go)
 SSLYZE_VERSION         = $(shell awk '$$1 == "const" && $$2 == "sslyzeVersion" { gsub(/"/, "", $$4); print $$4 }' test/outside/sslyze_test.go)
+GRPCIO_VERSION         = $(shell awk '$$1 == "const" && $$2 == "grpcioVersion" { gsub(/"/, "", $$4); print $$4 }' test/grpc/python_test.go)
 
 # How long `make fuzz` stays with each fuzz test.
 FUZZTIME ?= 10s
@@ -92,6 +93,7 @@ demo: build ## show a real Envoy fed over mutual TLS, and strangers refused; HOL
 test: ## run all tests under the race detector, those with the real Envoy included
 	test/envoy/install $(ENVOY_VERSION)
 	test/outside/install $(SSLYZE_VERSION)
+	test/grpc/install $(GRPCIO_VERSION)
 	go test -race -timeout 10m ./...
 
 .PHONY: test-kubernetes

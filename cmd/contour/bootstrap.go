@@ -20,10 +20,14 @@ type bootstrapConfig struct {
 	channel   *credentials.FileSet
 	SkipCheck bool `mapstructure:"skip-credential-check"`
 
+	Client string `mapstructure:"client"`
+
 	XDSAddress string `mapstructure:"xds-address"`
 	XDSPort    int    `mapstructure:"xds-port"`
 	ServerName string `mapstructure:"xds-server-name"`
-	Protocol   string `mapstructure:"xds-protocol"`
+	// serverNameGiven is false where ServerName is the default.
+	serverNameGiven bool
+	Protocol        string `mapstructure:"xds-protocol"`
 
 	NodeID      string `mapstructure:"node-id"`
 	NodeCluster string `mapstructure:"node-cluster"`
@@ -36,10 +40,13 @@ type bootstrapConfig struct {
 func newBootstrap() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bootstrap PATH|-",
-		Short: "Write the configuration that an Envoy starts with",
+		Short: "Write the configuration that an Envoy or a gRPC client starts with",
 		Long: "Write the configuration with which an Envoy starts and finds contour serve, to PATH or, for -, to\n" +
 			"standard output. A PATH that ends in .yaml or .yml becomes YAML, any other JSON. It holds no secret.\n\n" +
-			"Envoy reads the credentials that it names once: new files need a restart of Envoy.",
+			"Envoy reads the credentials that it names once: new files need a restart of Envoy.\n\n" +
+			"With --client grpc it is that of a gRPC client that takes its configuration by xDS, without a proxy:\n" +
+			"the file that the client finds by GRPC_XDS_BOOTSTRAP, whose PATH ends in .json. gRPC holds the server's\n" +
+			"certificate to the host that it dials, --xds-address, and looks for new credentials every few seconds.",
 		Example: "  contour bootstrap envoy.json --xds-address contour.example \\\n" +
 			"    --envoy-cafile ca.pem --envoy-mtls-cert envoy.pem --envoy-mtls-key envoy-key.pem",
 		Args: cobra.ExactArgs(1),
@@ -57,20 +64,23 @@ func newBootstrap() *cobra.Command {
 
 func declareBootstrapFlags(groups *flagGroups) {
 	groups.group("Secure channel", func(flags *pflag.FlagSet) {
-		flags.String("envoy-cafile", "", "`file` with the CA bundle that verifies the server's certificate, as Envoy opens it")
-		flags.String("envoy-mtls-cert", "", "`file` with the certificate chain that identifies this Envoy, as Envoy opens it")
-		flags.String("envoy-mtls-key", "", "`file` with the private key of that certificate, as Envoy opens it")
+		flags.String("envoy-cafile", "", "`file` with the CA bundle that verifies the server's certificate, as the client opens it")
+		flags.String("envoy-mtls-cert", "", "`file` with the certificate chain that identifies this client, as the client opens it")
+		flags.String("envoy-mtls-key", "", "`file` with the private key of that certificate, as the client opens it")
 		flags.Bool("skip-credential-check", false, "do not look at the three files: they are on another machine")
-		flags.String("xds-server-name", bootstrap.DefaultServerName, "DNS `name` that the server's certificate must bear")
+		flags.String("xds-server-name", bootstrap.DefaultServerName, "DNS `name` that the server's certificate must bear (gRPC: that of --xds-address, always)")
 	})
 	groups.group("Server", func(flags *pflag.FlagSet) {
-		flags.String("xds-address", "127.0.0.1", "IP `address` or host name of the server that Envoy dials")
-		flags.Int("xds-port", 8001, "`port` of the server that Envoy dials")
-		flags.String("xds-protocol", string(bootstrap.DeltaADS), "`variant` of xDS: delta-ads or ads over one stream; delta or sotw over a stream each")
+		flags.String("xds-address", "127.0.0.1", "IP `address` or host name of the server that the client dials")
+		flags.Int("xds-port", 8001, "`port` of the server that the client dials")
 	})
-	groups.group("Envoy", func(flags *pflag.FlagSet) {
-		flags.String("node-id", "", "`id` of this Envoy (default: the host's name)")
-		flags.String("node-cluster", "envoy", "`name` of the group of Envoys that this one belongs to")
+	groups.group("Client", func(flags *pflag.FlagSet) {
+		flags.String("client", string(bootstrap.Envoy), "`kind` of client: envoy, or grpc for a gRPC client without a proxy")
+		flags.String("node-id", "", "`id` of this client (default: the host's name)")
+		flags.String("node-cluster", "envoy", "`name` of the group of clients that this one belongs to")
+	})
+	groups.group("Envoy alone", func(flags *pflag.FlagSet) {
+		flags.String("xds-protocol", string(bootstrap.DeltaADS), "`variant` of xDS: delta-ads or ads over one stream; delta or sotw over a stream each")
 		flags.String("admin-address", "127.0.0.1", "`address` of Envoy's admin interface, which has no authentication")
 		flags.Int("admin-port", 9901, "`port` of Envoy's admin interface")
 		flags.String("rtds-layer", "", "`name` of a Runtime resource to take as a layer of Envoy's runtime")
@@ -90,6 +100,14 @@ func loadBootstrapConfig(cmd *cobra.Command) (bootstrapConfig, error) {
 	if err := s.decode(&cfg); err != nil {
 		return cfg, err
 	}
+	client, err := bootstrap.ParseClient(cfg.Client)
+	if err != nil {
+		return cfg, err
+	}
+	if err := s.checkClient(client); err != nil {
+		return cfg, err
+	}
+	cfg.serverNameGiven = s.origin("xds-server-name") != ""
 	if cfg.NodeID == "" {
 		if cfg.NodeID, err = os.Hostname(); err != nil {
 			return cfg, fmt.Errorf("finding the host's name: %w; give --node-id", err)
@@ -107,23 +125,8 @@ func writeBootstrap(cfg bootstrapConfig, path string, out, logOut io.Writer) err
 		}
 	}
 	if cfg.channel == nil && !loopback(cfg.XDSAddress) {
-		log.Warn("this Envoy will take its configuration, and with it private keys, in plaintext",
+		log.Warn("the client will take its configuration, and with it private keys, in plaintext",
 			"xds", cfg.XDSAddress, "remedy", "give --envoy-cafile, --envoy-mtls-cert and --envoy-mtls-key")
 	}
-	envoy, err := bootstrap.New(cfg.message())
-	if err != nil {
-		return err
-	}
-	return bootstrap.Write(path, out, envoy)
-}
-
-func (c bootstrapConfig) message() bootstrap.Config {
-	m := bootstrap.Config{
-		XDSAddress: c.XDSAddress, XDSPort: c.XDSPort, ServerName: c.ServerName, Protocol: bootstrap.Protocol(c.Protocol),
-		NodeID: c.NodeID, NodeCluster: c.NodeCluster, AdminAddress: c.AdminAddress, AdminPort: c.AdminPort, RTDSLayer: c.RTDSLayer,
-	}
-	if c.channel != nil {
-		m.TLS = &bootstrap.TLS{CAFile: c.channel.CA.Path, CertFile: c.channel.Cert.Path, KeyFile: c.channel.Key.Path}
-	}
-	return m
+	return cfg.write(path, out)
 }

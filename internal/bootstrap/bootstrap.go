@@ -1,13 +1,15 @@
-// Package bootstrap makes the configuration that an Envoy starts with: who it is,
-// how it reaches the server, and how it makes sure that it is that server.
+// Package bootstrap makes the configuration that an xDS client starts with, an Envoy
+// or a gRPC client: who it is, how it reaches the server, and how it makes sure that
+// it is that server.
 //
 // [New] is a pure function of its [Config]; [Marshal] and [Write] turn what it
-// returns into a file. Nothing here opens a credential: the bootstrap names the
-// files, Envoy opens them, possibly on another machine. So a bootstrap holds no
-// secret.
+// returns into a file. [NewGRPC] and [WriteGRPC] do the same for a gRPC client.
+// Nothing here opens a credential: the bootstrap names the files, the client opens
+// them, possibly on another machine. So a bootstrap holds no secret.
 //
 // Envoy reads the files that a bootstrap names inline once, when it starts: new
-// ones need a restart of Envoy. That is the documented way of phase one.
+// ones need a restart of Envoy. That is the documented way of phase one. A gRPC
+// client looks for new ones by itself.
 package bootstrap
 
 import (
@@ -64,12 +66,12 @@ type Config struct {
 	Protocol Protocol
 }
 
-// TLS names the credential files by the paths by which Envoy opens them: relative
-// ones are relative to Envoy's working directory.
+// TLS names the credential files by the paths by which the client opens them:
+// relative ones are relative to its working directory.
 type TLS struct {
 	// CAFile is the bundle that verifies the server's certificate.
 	CAFile string
-	// CertFile is Envoy's own certificate chain, leaf first, and KeyFile its key.
+	// CertFile is the client's own certificate chain, leaf first, and KeyFile its key.
 	CertFile, KeyFile string
 }
 

@@ -17,11 +17,8 @@ func (cfg Config) check() error {
 	if _, err := ParseProtocol(string(cfg.Protocol)); err != nil {
 		return err
 	}
-	if err := checkDialed(cfg.XDSAddress); err != nil {
-		return fmt.Errorf("--xds-address %q %w", cfg.XDSAddress, err)
-	}
-	if cfg.XDSPort < 1 || cfg.XDSPort > 65535 {
-		return fmt.Errorf("--xds-port %d is no port to dial; give the one that contour serve listens on, from 1 to 65535", cfg.XDSPort)
+	if err := checkServer(cfg.XDSAddress, cfg.XDSPort); err != nil {
+		return err
 	}
 	if err := checkAdmin(cfg.AdminAddress); err != nil {
 		return fmt.Errorf("--admin-address %q %w", cfg.AdminAddress, err)
@@ -41,26 +38,42 @@ func (cfg Config) checkTLS() error {
 	if cfg.TLS == nil {
 		return nil
 	}
+	if err := checkServerName(cfg.ServerName); err != nil {
+		return fmt.Errorf("--xds-server-name %q %w", cfg.ServerName, err)
+	}
+	return cfg.TLS.check()
+}
+
+// check asks for all three files, and leaves what is in them to those who open them.
+func (t TLS) check() error {
 	files := []setting{
-		{"--envoy-cafile", cfg.TLS.CAFile}, {"--envoy-mtls-cert", cfg.TLS.CertFile}, {"--envoy-mtls-key", cfg.TLS.KeyFile},
+		{"--envoy-cafile", t.CAFile}, {"--envoy-mtls-cert", t.CertFile}, {"--envoy-mtls-key", t.KeyFile},
 	}
 	for _, file := range files {
 		if file.value == "" {
-			return fmt.Errorf("%s is empty; with TLS, Envoy needs --envoy-cafile, --envoy-mtls-cert and --envoy-mtls-key", file.flag)
+			return fmt.Errorf("%s is empty; TLS needs --envoy-cafile, --envoy-mtls-cert and --envoy-mtls-key", file.flag)
 		}
-	}
-	if err := checkServerName(cfg.ServerName); err != nil {
-		return fmt.Errorf("--xds-server-name %q %w", cfg.ServerName, err)
 	}
 	return checkText(files)
 }
 
-// checkDialed tells an address that Envoy can dial from what people give instead.
+// checkServer checks where a client of either kind is to find the server.
+func checkServer(address string, port int) error {
+	if err := checkDialed(address); err != nil {
+		return fmt.Errorf("--xds-address %q %w", address, err)
+	}
+	if port < 1 || port > 65535 {
+		return fmt.Errorf("--xds-port %d is no port to dial; give the one that contour serve listens on, from 1 to 65535", port)
+	}
+	return nil
+}
+
+// checkDialed tells an address that can be dialed from what people give instead.
 func checkDialed(address string) error {
 	addr, err := netip.ParseAddr(address)
 	switch {
 	case err == nil && addr.Zone() != "":
-		return errors.New("has a zone, which Envoy cannot dial; give a global address or a host name")
+		return errors.New("has a zone, which only one machine knows; give a global address or a host name")
 	case err == nil && (addr.IsUnspecified() || addr.IsMulticast()):
 		return errors.New("can be listened on but not dialed; give an address or the host name of the machine that contour serve runs on")
 	case err == nil:

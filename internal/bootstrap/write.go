@@ -6,14 +6,16 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 
 	"github.com/contour-xds/contour/internal/files"
 )
 
-// mode lets everyone read a bootstrap, whatever the umask: Envoy often runs under
-// another user id than what writes it, and it holds no secret.
+// mode lets everyone read a bootstrap, whatever the umask: what starts with it often
+// runs under another user id than what writes it, and it holds no secret.
 const mode fs.FileMode = 0o644
 
 // Write writes b to the file at path, in the format that Envoy will expect there,
@@ -21,26 +23,41 @@ const mode fs.FileMode = 0o644
 // that starts meanwhile reads the old one or the new. On failure it stays as it
 // was.
 func Write(path string, stdout io.Writer, b *bootstrapv3.Bootstrap) error {
-	if path == "-" {
-		data, err := Marshal(b, JSON)
-		if err != nil {
+	format := JSON
+	if path != standardOutput {
+		var err error
+		if format, err = FormatOf(path); err != nil {
 			return err
 		}
+	}
+	data, err := Marshal(b, format)
+	if err != nil {
+		return err
+	}
+	return write(path, stdout, data)
+}
+
+// WriteGRPC writes what [NewGRPC] returned, as Write does. The name of a file must
+// end in .json: gRPC reads nothing else, whatever the name.
+func WriteGRPC(path string, stdout io.Writer, data []byte) error {
+	if path != standardOutput && path != "" && !strings.EqualFold(filepath.Ext(path), ".json") {
+		return fmt.Errorf("choosing a format for %q: gRPC reads JSON alone; give a path that ends in .json, or - for standard output", path)
+	}
+	return write(path, stdout, data)
+}
+
+// standardOutput is the path that stands for it.
+const standardOutput = "-"
+
+func write(path string, stdout io.Writer, data []byte) error {
+	if path == standardOutput {
 		if _, err := stdout.Write(data); err != nil {
 			return fmt.Errorf("writing the bootstrap to standard output: %w", err)
 		}
 		return nil
 	}
-	format, err := FormatOf(path)
-	if err != nil {
-		return err
-	}
 	if err := replaceable(path); err != nil {
 		return fmt.Errorf("writing the bootstrap: %w", err)
-	}
-	data, err := Marshal(b, format)
-	if err != nil {
-		return err
 	}
 	if err := files.WriteAtomic(path, data, mode); err != nil {
 		return fmt.Errorf("writing the bootstrap: %w", err)

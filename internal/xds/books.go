@@ -46,7 +46,7 @@ func (b *books) answered(w *watch, req request) {
 	w.pending = w.pending[i+1:] // and with it those before: a client answers in order, and may pass some over
 	if detail := req.GetErrorDetail(); detail != nil {
 		b.metrics.nacks.WithLabelValues(w.kind.Label).Inc()
-		b.log.Warn("an Envoy refused its configuration (NACK) and goes on with what it had",
+		b.log.Warn("a client refused its configuration (NACK) and goes on with what it had",
 			"type", w.kind.Label, "node", nodeText(b.node.GetId()), "cluster", nodeText(b.node.GetCluster()), "error", refusalText(detail.GetMessage()))
 		return
 	}
