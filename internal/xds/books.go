@@ -30,9 +30,11 @@ const maxPending = 64
 // sending is called before the response is on its way, so that the answer can't
 // come first.
 func (b *books) sending(w *watch) {
+	if len(w.pending) == maxPending {
+		w.pending = slices.Delete(w.pending, 0, 1)
+	}
 	w.pending = append(w.pending, w.nonce)
-	w.pending = w.pending[max(0, len(w.pending)-maxPending):]
-	b.metrics.responses.WithLabelValues(w.kind.Label).Inc()
+	w.counts.responses.Inc()
 }
 
 // answered tells acceptance from refusal from a mere change of subscription: the
@@ -43,14 +45,14 @@ func (b *books) answered(w *watch, req request) {
 	if i < 0 {
 		return
 	}
-	w.pending = w.pending[i+1:] // and with it those before: a client answers in order, and may pass some over
+	w.pending = slices.Delete(w.pending, 0, i+1) // those before it, too: a client answers in order, and may pass some over
 	if detail := req.GetErrorDetail(); detail != nil {
-		b.metrics.nacks.WithLabelValues(w.kind.Label).Inc()
+		w.counts.nacks.Inc()
 		b.log.Warn("a client refused its configuration (NACK) and goes on with what it had",
-			"type", w.kind.Label, "node", nodeText(b.node.GetId()), "cluster", nodeText(b.node.GetCluster()), "error", refusalText(detail.GetMessage()))
+			"type", w.counts.label, "node", nodeText(b.node.GetId()), "cluster", nodeText(b.node.GetCluster()), "error", refusalText(detail.GetMessage()))
 		return
 	}
-	b.metrics.acks.WithLabelValues(w.kind.Label).Inc()
+	w.counts.acks.Inc()
 }
 
 // Bounds of what a peer can put into a log line, in bytes.

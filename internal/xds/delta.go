@@ -107,13 +107,16 @@ func (delta) due(w *watch, now *typeState, how extent) *response {
 		w.base, w.leaving = now, nil
 		return nil
 	}
+	if w.base == now && !w.answer && len(w.stale) == 0 && (how.keep || len(w.leaving) == 0) {
+		return nil
+	}
 	d, gone := noDiff, []*resource(nil)
 	had := w.leaving
 	if !how.marked {
 		d = now.since(w.base)
 		gone = w.settleLeaving(now, d, how.keep)
 	}
-	resp := &response{}
+	resp := newResponse()
 	if w.wildcard && len(w.stale) == 0 && len(had) == 0 {
 		resp.shared, resp.resources = [][]byte{d.deltaFields()}, len(d.changed)
 	} else {

@@ -117,6 +117,10 @@ type response struct {
 	resources int // how many it holds
 }
 
+// newResponse has room for what a stream adds of its own: two hashes, a type and a
+// nonce.
+func newResponse() *response { return &response{own: make([]byte, 0, 192)} }
+
 func (r *response) buffers() mem.BufferSlice {
 	buffers := make(mem.BufferSlice, 0, len(r.shared)+1)
 	for _, b := range r.shared {

@@ -7,6 +7,14 @@ import (
 type metrics struct {
 	streams                *prometheus.GaugeVec
 	responses, acks, nacks *prometheus.CounterVec
+	// types are the counters of each type, in the order of served, looked up once.
+	types []typeCounts
+}
+
+// typeCounts are what is counted of one type.
+type typeCounts struct {
+	label                  string
+	responses, acks, nacks prometheus.Counter
 }
 
 // newMetrics makes all series at once, so that each is there before the first
@@ -27,6 +35,11 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		responses: byType("contour_xds_responses_total", "Discovery responses sent, by type of resource."),
 		acks:      byType("contour_xds_acks_total", "Discovery responses that an Envoy accepted, by type of resource."),
 		nacks:     byType("contour_xds_nacks_total", "Discovery responses that an Envoy refused, by type of resource."),
+	}
+	for _, t := range served {
+		m.types = append(m.types, typeCounts{
+			t.Label, m.responses.WithLabelValues(t.Label), m.acks.WithLabelValues(t.Label), m.nacks.WithLabelValues(t.Label),
+		})
 	}
 	for _, svc := range services() {
 		m.streams.WithLabelValues(svc.label, sotwLabel)

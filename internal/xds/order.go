@@ -29,8 +29,11 @@ const (
 func (s *session[Req]) advance(newest *generation) error {
 	for {
 		impatient := s.impatient()
-		if s.target == nil || s.reached() || impatient {
+		switch {
+		case s.target == nil, impatient:
 			s.target = newest
+		case s.target != newest && s.reached():
+			s.target, s.heldSince = newest, time.Time{} // the client answers in time
 		}
 		waiting, err := s.pass(newest, impatient)
 		switch {

@@ -135,7 +135,7 @@ func (s *session[Req]) take(req Req) error {
 		return nil
 	}
 	if s.watches[i] == nil {
-		s.watches[i] = &watch{kind: served[i]}
+		s.watches[i] = &watch{counts: &s.metrics.types[i]}
 	}
 	w := s.watches[i]
 	s.answered(w, req)

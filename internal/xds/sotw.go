@@ -102,7 +102,7 @@ func (s sotw) due(w *watch, now *typeState, how extent) *response {
 		gone = w.settleLeaving(now, d, how.keep)
 	}
 	silent := !w.answer && len(w.stale) == 0 && len(w.wanted(d.changed)) == 0 && (len(gone) == 0 || !isWhole(now.url))
-	resp := &response{}
+	resp := newResponse()
 	if !silent {
 		version := s.fill(resp, w, now, d, how)
 		resp.own = appendText(resp.own, sotwVersionField, version)

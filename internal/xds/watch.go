@@ -5,14 +5,12 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-
-	"github.com/contour-xds/contour/internal/resources"
 )
 
 // A watch is a stream's subscription to one type, and what its client has of it:
 // a state, and sparse exceptions to it.
 type watch struct {
-	kind     resources.Type
+	counts   *typeCounts
 	started  bool
 	wildcard bool
 	implicit bool                // the wildcard came of naming nothing
