@@ -26,8 +26,8 @@ type moment struct {
 // everyone is the group of those whose own has no folder.
 const everyone = ""
 
-// publish makes snapshots the ones in force. A group whose content is as it was is
-// not woken.
+// publish makes snapshots the ones in force, by the name of their group. A group
+// whose content is as it was is not woken.
 func (c *core) publish(snapshots map[string]*resources.Snapshot) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -35,9 +35,12 @@ func (c *core) publish(snapshots map[string]*resources.Snapshot) {
 	if current := c.groups.Load(); current != nil {
 		before = *current
 	}
-	now := make(map[string]moment, len(snapshots))
+	// Everyone's comes first, since the others take what stands at the top from it.
+	now := map[string]moment{everyone: next(snapshots[everyone], before[everyone], nil)}
 	for group, snapshot := range snapshots {
-		now[group] = next(snapshot, before, group)
+		if group != everyone {
+			now[group] = next(snapshot, before[group], now[everyone].generation)
+		}
 	}
 	if !sameGroups(before, now) && now[everyone].over == before[everyone].over {
 		// One of those who stand with everyone may have a group of its own now.
@@ -51,16 +54,12 @@ func (c *core) publish(snapshots map[string]*resources.Snapshot) {
 	}
 }
 
-// next is the moment of a group with a snapshot. One that is new to the map takes
-// over what it can from everyone's.
-func next(snapshot *resources.Snapshot, before map[string]moment, group string) moment {
-	old, known := before[group]
-	if !known {
-		old = before[everyone]
-	}
-	g := newGeneration(snapshot, old.generation)
-	if known && g.sameAs(old.generation) {
-		return old
+// next is the moment of a group that comes after another, whose generation is nil
+// for a new group.
+func next(snapshot *resources.Snapshot, before moment, top *generation) moment {
+	g := newGeneration(snapshot, before.generation, top)
+	if before.generation != nil && g.sameAs(before.generation) {
+		return before
 	}
 	return moment{g, make(chan struct{})}
 }

@@ -65,40 +65,54 @@ type resource struct {
 	endpoints string
 }
 
-// newGeneration takes over from the generation before what did not change. The one
-// before may be nil.
-func newGeneration(snapshot *resources.Snapshot, before *generation) *generation {
+// newGeneration takes over what did not change from the generation before, and
+// what it has in common with everyone from theirs, so that each resource is encoded
+// once however many groups get it. Both may be nil.
+func newGeneration(snapshot *resources.Snapshot, sources ...*generation) *generation {
 	g := &generation{types: make([]*typeState, len(served))}
 	for i, t := range served {
-		old := &typeState{url: t.URL, version: noVersion}
-		if before != nil {
-			old = before.types[i]
+		var states []*typeState
+		for _, source := range sources {
+			if source != nil {
+				states = append(states, source.types[i])
+			}
 		}
-		g.types[i] = old
-		if old.version != snapshot.Version(t.URL) {
-			g.types[i] = newTypeState(t.URL, snapshot, old)
-		}
+		g.types[i] = newTypeState(t.URL, snapshot, states)
 	}
 	return g
 }
 
-// noVersion is that of no snapshot.
-const noVersion = "none"
-
 // sameAs tells whether nothing at all changed.
 func (g *generation) sameAs(other *generation) bool { return slices.Equal(g.types, other.types) }
 
-func newTypeState(url string, snapshot *resources.Snapshot, old *typeState) *typeState {
-	current := snapshot.Resources(url)
-	s := &typeState{id: states.Add(1), url: url, version: snapshot.Version(url), all: make([]*resource, 0, len(current))}
+// newTypeState returns one of the sources if it is the same, and else takes from
+// them what is.
+func newTypeState(url string, snapshot *resources.Snapshot, sources []*typeState) *typeState {
+	version, current := snapshot.Version(url), snapshot.Resources(url)
+	for _, source := range sources {
+		if source.version == version {
+			return source
+		}
+	}
+	s := &typeState{id: states.Add(1), url: url, version: version, all: make([]*resource, 0, len(current))}
 	for i := range current {
-		r := old.get(current[i].Name)
-		if r == nil || r.version != current[i].Version {
+		r := find(sources, &current[i])
+		if r == nil {
 			r = newResource(url, &current[i])
 		}
 		s.all = append(s.all, r)
 	}
 	return s
+}
+
+// find returns a resource of the same content, or nil.
+func find(sources []*typeState, like *resources.Resource) *resource {
+	for _, source := range sources {
+		if r := source.get(like.Name); r != nil && r.version == like.Version {
+			return r
+		}
+	}
+	return nil
 }
 
 // get returns a resource by name, or nil.
