@@ -44,7 +44,7 @@ func (c *conn) classify(err error) Reason {
 		return MalformedRecord
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return Timeout
-	case closed(err) && !c.received:
+	case closed(err) && c.received == 0:
 		return Probe
 	case closed(err):
 		return ClosedMidway
@@ -103,7 +103,7 @@ func (c *conn) classifyText(text string) Reason {
 		fallback = NoALPN
 	}
 	return find(fallback, func(m marks) bool {
-		return slices.ContainsFunc(m.texts, func(part string) bool { return strings.Contains(text, part) })
+		return slices.ContainsFunc(m.texts, func(part string) bool { return strings.HasPrefix(text, "tls: "+part) })
 	})
 }
 

@@ -2,38 +2,36 @@ package handshake
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/netip"
 	"syscall"
 	"time"
-
-	"golang.org/x/sync/semaphore"
 )
 
 // A conn is the raw connection, below TLS. In its handshake, it is here that
 // waiting for the peer is told from waiting for this server's CPU: crypto/tls
-// computes between a Read and the next Write or Read, and only then. Later it is
+// computes between one Read or Write and the next. Later it is
 // here that the end is seen for certain: gRPC closes the raw connection where it
 // gives up between handshake and first frame, and the TLS connection closes it too.
 type conn struct {
 	net.Conn
 	register *register
-	turns    *semaphore.Weighted
+	turns    *turns
 	source   netip.Prefix // for the limit by source; not valid without one, or without an IP address
 	accepted time.Time
 
 	// Of the handshake's goroutine alone.
 	through  bool // the handshake is over
 	hasTurn  bool
-	received bool // a byte came
+	received int  // how many bytes came
 	sent     bool // a byte went
 	seen     seen
 	deadline time.Time
 
 	// Guarded by register.mu.
-	pending        bool
-	next, previous *conn // of the pending ones
-	admitted       bool
+	pending, live  bool
+	next, previous *conn              // of the pending or the live ones
 	cause          *refusal           // why it was expelled; nil unless it was
 	since          time.Time          // when its waiting for the peer began, all of it taken together
 	waited         time.Duration      // for its peer, until it last heard from it
@@ -41,7 +39,7 @@ type conn struct {
 	giveUp         context.CancelFunc // ends its waiting for a turn; nil unless it does
 }
 
-func newConn(raw net.Conn, r *register, turns *semaphore.Weighted) *conn {
+func newConn(raw net.Conn, r *register, turns *turns) *conn {
 	c := &conn{Conn: raw, register: r, turns: turns, accepted: time.Now(), place: nowhere}
 	if r.limits.PendingPerSource > 0 {
 		c.source = source(raw.RemoteAddr())
@@ -75,42 +73,64 @@ func (c *conn) Read(b []byte) (int, error) {
 		return c.Conn.Read(b)
 	}
 	n, err := c.wait(c.Conn.Read, b)
-	c.received = c.received || n > 0
+	c.received += n
 	c.seen.record(b[:n])
+	switch {
+	case err != nil:
+		return n, err
+	case c.received > maxHelloBytes && !c.seen.hello, c.received > maxHandshakeBytes:
+		return n, errTooLong
+	}
+	return n, c.takeTurn()
+}
+
+// How much a peer may send in its handshake, and until its ClientHello is whole.
+// crypto/tls would keep 64 KiB of a ClientHello and 256 KiB of a certificate for
+// each that stalls, and try a hundred signatures of a chain that is made for it. An
+// Envoy sends some 2 KB, and a chain of three certificates of RSA-4096 is 6.
+const (
+	maxHelloBytes     = 8 << 10
+	maxHandshakeBytes = 16 << 10
+)
+
+// Write implements [net.Conn]. In the handshake it does without a turn while it
+// writes, since a peer that does not read can hold it up, and returns with one: what
+// comes next can have been read before.
+func (c *conn) Write(b []byte) (int, error) {
+	if c.through {
+		return c.Conn.Write(b)
+	}
+	c.sent = true
+	n, err := c.wait(c.Conn.Write, b)
 	if err != nil {
 		return n, err
 	}
 	return n, c.takeTurn()
 }
 
-// Write implements [net.Conn]. In the handshake it gives the CPU turn back for
-// good: in TLS 1.3 the server sends its flight and then waits for its peer. A peer
-// that does not read can hold it up.
-func (c *conn) Write(b []byte) (int, error) {
-	if c.through {
-		return c.Conn.Write(b)
-	}
-	c.sent = true
-	return c.wait(c.Conn.Write, b)
-}
-
 // wait does what only the peer can end, without a turn, so that the connection
 // can be shed meanwhile.
-func (c *conn) wait(io func([]byte) (int, error), b []byte) (int, error) {
+func (c *conn) wait(do func([]byte) (int, error), b []byte) (int, error) {
 	c.returnTurn()
 	c.register.wait(c, time.Now())
-	n, err := io(b)
+	n, err := do(b)
 	if cause := c.register.resume(c, time.Now()); cause != nil {
 		err = cause
 	}
 	return n, err
 }
 
-// takeTurn waits, first come first served, until this connection may compute.
+// takeTurn waits until this connection may compute. One that has been answered has
+// begun. A turn is not spent on a peer that went away without waiting for the first
+// answer; of a later one, its certificate is still of interest.
 func (c *conn) takeTurn() error {
-	if !c.turns.TryAcquire(1) {
+	if !c.turns.try() {
 		if err := c.queue(); err != nil {
 			return err
+		}
+		if !c.sent && hungUp(c.Conn) {
+			c.turns.release()
+			return io.EOF
 		}
 	}
 	c.hasTurn = true
@@ -121,7 +141,7 @@ func (c *conn) takeTurn() error {
 func (c *conn) queue() error {
 	ctx, cancel := c.untilDeadline()
 	defer cancel()
-	if c.turns.Acquire(ctx, 1) == nil {
+	if c.turns.wait(ctx, c.sent) == nil {
 		return nil
 	}
 	c.register.mu.Lock()
@@ -160,7 +180,7 @@ func (c *conn) returnTurn() {
 	if c.hasTurn {
 		c.hasTurn = false
 		c.register.working.Add(-1)
-		c.turns.Release(1)
+		c.turns.release()
 	}
 }
 

@@ -149,6 +149,13 @@ var explanations = []Explanation{
 			"too many ignored records",
 			"too many non-advancing records",
 			"invalid client finished hash",
+			"client sent invalid encrypted client hello extension",
+			"client sent invalid encrypted_client_hello extension",
+			"client sent an unexpected quic_transport_parameters extension",
+			"second client hello missing encrypted client hello extension",
+			"second client hello encrypted client hello extension does not match",
+			"failed to decrypt second client hello encrypted client hello extension payload",
+			"unexpected switch in encrypted client hello extension type",
 		}},
 	},
 	{
@@ -292,7 +299,7 @@ var explanations = []Explanation{
 		Envoy: EnvoySide{
 			Stat: "cluster.contour.upstream_cx_connect_fail",
 			Log:  "reset reason: remote connection failure",
-			Note: "The same words at Envoy's ordinary level. No counter `cluster.contour.ssl` moves: there was no TLS yet.",
+			Note: "The same words at Envoy's ordinary level. No counter `cluster.contour.ssl` moves: it is refused before TLS begins, unless the last place goes while it shakes hands.",
 		},
 	},
 	{

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 )
@@ -44,7 +43,7 @@ type Door struct {
 	inner    credentials.TransportCredentials
 	secure   bool
 	register *register
-	turns    *semaphore.Weighted
+	turns    *turns
 	log      *refusalLog
 	metrics  *metrics
 }
@@ -60,7 +59,7 @@ func New(cfg Config) *Door {
 		inner:    insecure.NewCredentials(),
 		secure:   cfg.TLS != nil,
 		register: newRegister(limits),
-		turns:    semaphore.NewWeighted(int64(limits.CPUs)),
+		turns:    newTurns(limits.CPUs),
 		log:      newRefusalLog(cfg.Logger, cfg.LogInterval),
 	}
 	d.metrics = newMetrics(d.register)
@@ -94,6 +93,7 @@ func (d *Door) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, er
 		return nil, nil, err
 	}
 	secured, info, err := d.shake(c)
+	c.returnTurn()
 	if err != nil {
 		d.refuse(c, err)
 		c.linger()
@@ -107,7 +107,7 @@ func (d *Door) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, er
 }
 
 // registered returns raw as a connection that the door knows. One that did not
-// come by [Door.Listener] enters now.
+// come by [Door.Listener] enters now; its end is seen only where TLS closes it.
 func (d *Door) registered(raw net.Conn) (*conn, error) {
 	if c, ok := raw.(*conn); ok {
 		return c, nil

@@ -20,9 +20,9 @@ type Limits struct {
 	Connections int
 }
 
-// The defaults of [Limits]. A connection that stalls takes some 15 KB, and 40 KB
-// once it has sent its ClientHello, so that the pending ones are bounded to some
-// 160 MB. A fleet of thousands that reconnects at once stays below both.
+// The defaults of [Limits]. A connection that stalls takes some 15 KB, and up to 50
+// if it sends as much as it may first, so that the pending ones are bounded to some
+// 200 MB. A fleet of thousands that reconnects at once stays below both.
 const (
 	DefaultPending     = 4096
 	DefaultConnections = 10000
@@ -54,5 +54,6 @@ var (
 	errSource      = &refusal{SourceLimit, "too many connections of this source address are in their handshake"}
 	errConnections = &refusal{ConnectionLimit, "too many connections are open"}
 	errOverload    = &refusal{Overload, "no CPU turn came before the deadline"}
+	errTooLong     = &refusal{MalformedRecord, "the handshake is longer than any that is meant"}
 	errShutdown    = &refusal{Shutdown, "the server is shutting down"}
 )

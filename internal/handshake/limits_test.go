@@ -1,6 +1,7 @@
 package handshake_test
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/tls"
@@ -8,9 +9,11 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -294,4 +297,106 @@ func TestADrainEndsWhatIsInItsHandshake(t *testing.T) {
 	if log := s.log.String(); strings.Contains(log, "level=WARN") {
 		t.Errorf("a drain alarms: %s", log)
 	}
+}
+
+func TestAClosedListenerAcceptsNobodyThoughItWaitedForRoom(t *testing.T) {
+	s, g := newGated(t, handshake.Limits{CPUs: 1, Pending: 1})
+	var first sync.WaitGroup
+	first.Go(func() { s.dial(s.client()) })
+	s.eventually("one computes", func() bool { return s.values("contour_xds_tls_handshakes_pending")["cpu"] == 1 })
+	second := s.connect()
+	defer second.Close()
+	time.Sleep(50 * time.Millisecond) // for Accept to wait for room; a test that is too early passes as well
+	if err := s.listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	hungUp(t, second)
+	close(g.opened)
+	first.Wait()
+}
+
+func TestAPeerThatFloodsItsHandshakeIsCutOff(t *testing.T) {
+	rows := []struct {
+		name  string
+		flood []byte
+	}{
+		{"with a ClientHello that does not end", append([]byte{0x16, 3, 1, 0x40, 0, 1, 0, 0xff, 0xfc}, make([]byte, 0x3ffc)...)},
+		{"with records behind its hello", nil},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			s := newServer(t)
+			flood := row.flood
+			if flood == nil {
+				flood = append(hello(s), bytes.Repeat(append([]byte{23, 3, 3, 0x3f, 0}, make([]byte, 0x3f00)...), 2)...)
+			}
+			conn := s.connect()
+			defer conn.Close()
+			_, _ = conn.Write(flood)
+			hungUp(t, conn)
+			s.refusedOnceFor(handshake.MalformedRecord)
+		})
+	}
+}
+
+func TestARefusedPeerThatStaysDoesNotKeepItsPlace(t *testing.T) {
+	s := newServer(t)
+	conn := s.connect()
+	defer conn.Close()
+	if _, err := conn.Write([]byte("GET / HTTP/1.1\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	s.eventually("it is refused, and gone", func() bool {
+		now := s.values("contour_xds_tls_handshakes_pending")
+		return s.values("contour_xds_tls_handshakes_total")["failure"] == 1 && now["peer"]+now["queue"]+now["cpu"] == 0
+	})
+}
+
+// exhausted is a listener that is out of descriptors now and then.
+type exhausted struct {
+	net.Listener
+	failures atomic.Int64
+}
+
+func (e *exhausted) Accept() (net.Conn, error) {
+	if e.failures.Add(-1) >= 0 {
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	}
+	return e.Listener.Accept()
+}
+
+func TestWhenDescriptorsAreExhaustedAStalledOneMakesRoom(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	short := &exhausted{Listener: inner}
+	listener := handshake.New(handshake.Config{}).Listener(short)
+	defer listener.Close()
+	stalled, err := net.Dial("tcp", inner.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stalled.Close()
+	accepted, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiting := make(chan struct{})
+	go func() {
+		defer close(waiting)
+		_, _ = accepted.Read(make([]byte, 1))
+	}()
+	time.Sleep(2 * handshake.Patience)
+	short.failures.Store(1)
+	next, err := net.Dial("tcp", inner.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.Close()
+	if _, err := listener.Accept(); err != nil {
+		t.Errorf("the next one is not accepted: %v", err)
+	}
+	hungUp(t, stalled)
+	<-waiting
 }

@@ -51,6 +51,11 @@ func outOfDescriptors(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
+// Cut closes the connections that are through their handshake, whatever they do. A
+// server that has drained long enough calls it: gRPC alone waits for one that never
+// sends its first frame.
+func (l *listener) Cut() { l.door.register.cut() }
+
 // Close implements [net.Listener].
 func (l *listener) Close() error {
 	err := l.Listener.Close()

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -309,6 +310,9 @@ func cryptoTLS(t *testing.T) []byte {
 	}
 	var source []byte
 	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue // tests may quote what the code no longer says
+		}
 		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

@@ -66,8 +66,9 @@ type marks struct {
 	invalid []x509.InvalidReason
 	// alerts are those of the peer (RFC 8446, section 6).
 	alerts []uint64
-	// texts are parts of error texts of crypto/tls. A test finds each in the source of
-	// the Go that builds this, and fails where one is gone.
+	// texts are the beginnings of error texts of crypto/tls, behind its "tls: ": what
+	// follows can be the peer's own words. A test finds each in the source of the Go
+	// that builds this, and fails where one is gone.
 	texts []string
 }
 

@@ -17,11 +17,10 @@ type register struct {
 
 	mu      sync.Mutex // guards all below, and the fields of a conn that say so
 	room    *sync.Cond // a pending connection left, or waits for its peer
-	pending int        // how many are
-	first   *conn      // of the pending ones, which are a list
-	waiting waiters    // those of pending that wait for their peer
+	pending chain
+	waiting waiters // those of pending that wait for their peer
 	sources map[netip.Prefix]map[*conn]struct{}
-	live    int
+	live    chain
 	closed  bool
 
 	working atomic.Int64 // those that have a CPU turn
@@ -54,16 +53,16 @@ func (r *register) enter(c *conn) error {
 func (r *register) enterFor(c *conn) (victim *conn, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.live >= r.limits.Connections {
+	if r.live.count >= r.limits.Connections {
 		return nil, errConnections
 	}
 	if of := r.sources[c.source]; r.limits.PendingPerSource > 0 && len(of) >= r.limits.PendingPerSource {
-		if victim = longest(of); victim == nil || time.Since(victim.since) < patience {
+		if victim = longest(of); victim == nil || time.Since(victim.since) < patience || unread(victim.Conn) {
 			return nil, errSource // the others can't wait for this one
 		}
 		r.expel(victim, errSource)
 	}
-	for victim == nil && !r.closed && r.pending >= r.limits.Pending {
+	for victim == nil && !r.closed && r.pending.count >= r.limits.Pending {
 		if victim = r.shed(); victim == nil {
 			r.awaitRoom()
 		}
@@ -86,12 +85,8 @@ func (r *register) awaitRoom() {
 }
 
 func (r *register) add(c *conn) {
-	c.pending, c.next = true, r.first
-	if r.first != nil {
-		r.first.previous = c
-	}
-	r.first = c
-	r.pending++
+	c.pending = true
+	r.pending.add(c)
 	if r.limits.PendingPerSource > 0 && c.source.IsValid() {
 		if r.sources[c.source] == nil {
 			r.sources[c.source] = make(map[*conn]struct{})
@@ -148,16 +143,8 @@ func (r *register) leave(c *conn) bool {
 	if !c.pending {
 		return false
 	}
-	if c.previous != nil {
-		c.previous.next = c.next
-	} else {
-		r.first = c.next
-	}
-	if c.next != nil {
-		c.next.previous = c.previous
-	}
-	c.pending, c.next, c.previous = false, nil, nil
-	r.pending--
+	c.pending = false
+	r.pending.remove(c)
 	r.stopWaiting(c)
 	if of := r.sources[c.source]; of != nil {
 		if delete(of, c); len(of) == 0 {
@@ -206,13 +193,13 @@ func (r *register) admit(c *conn) error {
 	switch {
 	case c.cause != nil:
 		return c.cause
-	case r.live >= r.limits.Connections:
+	case r.live.count >= r.limits.Connections:
 		return errConnections // and pending until it is closed
 	case !r.leave(c):
 		return net.ErrClosed
 	}
-	c.admitted = true
-	r.live++
+	c.live = true
+	r.live.add(c)
 	return nil
 }
 
@@ -221,9 +208,9 @@ func (r *register) depart(c *conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.leave(c)
-	if c.admitted {
-		c.admitted = false
-		r.live--
+	if c.live {
+		c.live = false
+		r.live.remove(c)
 	}
 }
 
@@ -231,15 +218,25 @@ func (r *register) depart(c *conn) {
 func (r *register) close() {
 	r.mu.Lock()
 	r.closed = true
-	ended := make([]*conn, 0, r.pending)
-	for r.first != nil {
-		ended = append(ended, r.first)
-		r.expel(r.first, errShutdown)
+	ended := r.pending.all()
+	for _, c := range ended {
+		r.expel(c, errShutdown)
 	}
 	r.room.Broadcast()
 	r.mu.Unlock()
 	for _, c := range ended {
 		_ = c.abort()
+	}
+}
+
+// cut closes every live connection.
+func (r *register) cut() {
+	r.mu.Lock()
+	live := r.live.all()
+	r.mu.Unlock()
+	for _, c := range live {
+		r.depart(c)
+		_ = c.Conn.Close()
 	}
 }
 
@@ -250,8 +247,8 @@ func (r *register) occupancy() occupancy {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	// One that was expelled can have its turn for a moment longer.
-	working := min(int(r.working.Load()), r.pending-len(r.waiting))
+	working := min(int(r.working.Load()), r.pending.count-len(r.waiting))
 	return occupancy{
-		peer: len(r.waiting), queue: r.pending - len(r.waiting) - working, cpu: working, live: r.live,
+		peer: len(r.waiting), queue: r.pending.count - len(r.waiting) - working, cpu: working, live: r.live.count,
 	}
 }

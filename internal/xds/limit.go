@@ -1,19 +1,20 @@
 package xds
 
 import (
+	"context"
 	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
 )
 
-// A streamLimit bounds how many streams are open at once, of whatever service,
-// health's included. A connection has a bound of its own; this one holds for all
+// A streamLimit bounds how many calls are open at once, of whatever service,
+// health's included: each is a stream of HTTP/2. A connection has a bound of its own; this one holds for all
 // of them together, against a client that is trusted and broken.
 type streamLimit struct {
 	limit   int64
@@ -37,16 +38,19 @@ func newStreamLimit(limit int, log *slog.Logger, registerer prometheus.Registere
 	return l
 }
 
-// intercept is a [grpc.StreamServerInterceptor].
-func (l *streamLimit) intercept(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	defer l.open.Add(-1)
+// tap is a [tap.ServerInHandle]: it sees every call when it begins, those with one
+// request among them, which can be kept waiting as well as any stream. The context
+// is that of the stream, and ends with it.
+func (l *streamLimit) tap(ctx context.Context, _ *tap.Info) (context.Context, error) {
 	if l.open.Add(1) > l.limit {
+		l.open.Add(-1)
 		l.refused.Inc()
 		l.saying.Do(func() {
 			l.log.Warn("refusing streams, since as many are open as --max-streams permits",
-				"limit", l.limit, "remote", remote(stream.Context()))
+				"limit", l.limit, "remote", remote(ctx))
 		})
-		return status.Error(codes.ResourceExhausted, "too many streams are open on this server")
+		return nil, status.Error(codes.ResourceExhausted, "too many streams are open on this server")
 	}
-	return handler(srv, stream)
+	context.AfterFunc(ctx, func() { l.open.Add(-1) })
+	return ctx, nil
 }

@@ -52,8 +52,8 @@ func TestStreamsBeyondTheLimitAreRefusedUntilOneEnds(t *testing.T) {
 	if lines := strings.Count(f.log.String(), "--max-streams"); lines != 1 {
 		t.Errorf("%d lines: %s", lines, f.log)
 	}
-	if _, err := health.Check(ctx, &healthpb.HealthCheckRequest{}); err != nil {
-		t.Errorf("a call that is no stream: %v", err)
+	if _, err := health.Check(ctx, &healthpb.HealthCheckRequest{}); status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("a call with one request: %v", err)
 	}
 	stopWatching()
 	for {

@@ -114,7 +114,7 @@ func New(cfg Config) *Server {
 	}
 	s.draining, s.endStreams = context.WithCancel(context.Background())
 	s.Publish(cfg.Snapshot)
-	s.grpc = grpc.NewServer(append(options(cfg), grpc.StreamInterceptor(s.streams.intercept))...)
+	s.grpc = grpc.NewServer(append(options(cfg), grpc.InTapHandle(s.streams.tap))...)
 	s.register(s.grpc)
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	return s
@@ -152,12 +152,13 @@ func (s *Server) Publish(snapshot *resources.Snapshot) {
 // health says NOT_SERVING, nothing new is accepted, streams end with UNAVAILABLE,
 // at which an Envoy keeps its configuration and connects anew; what has not ended
 // within the deadline is cut. It returns nil after a drain and an error when
-// listening fails.
+// listening fails. A listener with a method Cut closes its connections by it when
+// the deadline is over.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	drained := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(drained)
-		s.drain()
+		s.drain(listener)
 	})
 	err := s.grpc.Serve(listener)
 	if !stop() {
@@ -169,9 +170,18 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	return fmt.Errorf("serving xDS on %s: %w", listener.Addr(), err)
 }
 
-func (s *Server) drain() {
+// A cutter closes the connections that came by it.
+type cutter interface{ Cut() }
+
+func (s *Server) drain(listener net.Listener) {
 	s.health.Shutdown()
-	cut := time.AfterFunc(drainTimeout, s.grpc.Stop)
+	cut := time.AfterFunc(drainTimeout, func() {
+		// gRPC's Stop waits for connections that have not sent their first frame.
+		if c, ok := listener.(cutter); ok {
+			c.Cut()
+		}
+		s.grpc.Stop()
+	})
 	defer cut.Stop()
 	s.endStreams()
 	s.grpc.GracefulStop()

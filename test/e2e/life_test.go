@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net/http"
 	"os"
@@ -228,4 +229,31 @@ func TestNoPrivateKeyIsLogged(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestAPeerThatNeverSpeaksHTTPDoesNotHoldUpTheEnd has one that is trusted and
+// silent: gRPC alone would wait for its first frame as long as for a handshake.
+func TestAPeerThatNeverSpeaksHTTPDoesNotHoldUpTheEnd(t *testing.T) {
+	f := newFixture(t)
+	f.writeAll(overADS, newUpstream(t))
+	c := f.serve("--handshake-timeout", "10m")
+	pair, err := tls.LoadX509KeyPair(f.client.Cert, f.client.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := tls.Dial("tcp", c.xds, &tls.Config{
+		RootCAs: f.ca.Pool(), ServerName: certtest.ServerName, NextProtos: []string{"h2"}, Certificates: []tls.Certificate{pair},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	envoy.Eventually(t, deadline, "it is through its handshake", func() error {
+		n, err := c.metric("contour_xds_connections")
+		if err == nil && n != 1 {
+			err = fmt.Errorf("%v connections", n)
+		}
+		return err
+	})
+	c.stop()
 }
