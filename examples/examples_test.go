@@ -5,11 +5,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/contour-xds/contour/internal/resources"
+	contourtest "github.com/contour-xds/contour/test/contour"
 )
+
+func TestMain(m *testing.M) { os.Exit(contourtest.RunTests(m)) }
 
 func TestResourcesAreValidAsTheyStand(t *testing.T) {
 	if _, err := resources.Read(resources.Config{Dir: "resources"}); err != nil {
@@ -49,10 +53,11 @@ func TestHTTPSIsValidBesideThem(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("running the commands of https/README.md: %v (is openssl installed?)\n%s", err, out)
 	}
-	snapshot, err := resources.Read(resources.Config{Dir: dir})
+	snapshots, err := resources.Read(resources.Config{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
+	snapshot := snapshots.For("")
 	for _, typ := range resources.Types() {
 		if typ.Label == "secret" && len(snapshot.Resources(typ.URL)) != 1 {
 			t.Errorf("got %d secrets", len(snapshot.Resources(typ.URL)))
@@ -60,6 +65,43 @@ func TestHTTPSIsValidBesideThem(t *testing.T) {
 	}
 	if info, err := os.Stat(filepath.Join(dir, "secret.yaml")); err != nil || info.Mode().Perm()&0o077 != 0 {
 		t.Errorf("secret.yaml: %v, %v; it holds a key, and others may read it", info.Mode(), err)
+	}
+}
+
+// TestResourcesReadAsTheirDocumentSays runs the commands of resources/README.md, and
+// holds what they print to what stands there.
+func TestResourcesReadAsTheirDocumentSays(t *testing.T) {
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for target, name := range map[string]string{here: "examples", contourtest.Binary(t): "bin/contour"} {
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("bash", "-c", `fail() { exit 1; }; source "$1/demo/commands.sh"; run_document "$1/resources/README.md"`, "bash", here)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("running the commands of resources/README.md: %v (is openssl installed?)\n%s", err, out)
+	}
+	said := regexp.MustCompile(`\S+/tmp\.\w+`).ReplaceAllString(string(out), "/tmp/tmp.Xb1Nq0")
+	page, err := os.ReadFile(filepath.Join("resources", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "/tmp/tmp.Xb1Nq0 is valid: cluster 1, endpoint 1, listener 1, route 1\n/tmp/tmp.Xb1Nq0, group \"edge\": cluster 2, endpoint 1, listener 1, route 1\n"
+	if !strings.Contains(string(page), want) || !strings.Contains(said, want) {
+		t.Errorf("the page and the commands do not say the same: want\n%s\ngot\n%s", want, said)
+	}
+	if !strings.Contains(said, "secret 1, cluster 1") {
+		t.Errorf("the secret is not there:\n%s", said)
 	}
 }
 

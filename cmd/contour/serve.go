@@ -63,7 +63,7 @@ func declareServeFlags(groups *flagGroups) {
 		flags.Bool("insecure", false, "serve plaintext on an address that is not loopback; whoever reaches it can have every key")
 	})
 	groups.group("Resources", func(flags *pflag.FlagSet) {
-		flags.String("resources", "", "`folder` of xDS resources in Envoy's own format, .yaml, .yml and .json")
+		flags.String("resources", "", "`folder` of xDS resources in Envoy's own format, .yaml, .yml and .json, with groups/NAME/ for the Envoys of one node.cluster and secrets/NAME/ for certificates")
 		externalClustersFlag(flags)
 		flags.Duration("listener-drain-time", xds.DefaultListenerDrain,
 			"`time` that a replaced listener of an Envoy serves on, its --drain-time-s; what it refers to is kept as long")

@@ -45,7 +45,7 @@ func serve(ctx context.Context, cfg serveConfig, logOut io.Writer) error {
 	server := xds.New(xds.Config{
 		Credentials: door, HandshakeTimeout: cfg.Limits.HandshakeTimeout, MaxStreams: cfg.Limits.MaxStreams,
 		ListenerDrain: cfg.ListenerDrain,
-		Snapshot:      folder.Snapshot(), Logger: log, Registerer: registry,
+		Snapshots:     folder.Snapshots(), Logger: log, Registerer: registry,
 	})
 	return run(ctx, cfg, log, parts{folder: folder, door: door, server: server, admin: admin.New(registry, log)})
 }
@@ -110,7 +110,7 @@ func logListening(log *slog.Logger, cfg serveConfig, folder *resources.Folder, x
 	}
 	cfg.Limits.warnOfOpenFiles(log)
 	log.Info("serving", "xds", xdsListener.Addr().String(), "metrics", metricsListener.Addr().String(),
-		"mutual_tls", cfg.channel != nil, "resources", counts(folder.Snapshot()))
+		"mutual_tls", cfg.channel != nil, "resources", counts(folder.Snapshots().Count), "groups", len(folder.Snapshots().Groups()))
 }
 
 // newProvider is the one place that chooses where credentials come from. It

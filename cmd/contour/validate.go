@@ -22,7 +22,9 @@ func newValidate() *cobra.Command {
 		Use:   "validate DIR",
 		Short: "Check a folder of resources as contour serve would",
 		Long: "Check a folder of resources exactly as contour serve does before it serves them, and print every\n" +
-			"error found. The exit status is 1 when there is one, for use in a pipeline.",
+			"error found. The exit status is 1 when there is one, for use in a pipeline. A warning, such as of a\n" +
+			"certificate that has expired, changes nothing about it. Without an error, a line says what every Envoy\n" +
+			"gets, and one for each group what its Envoys get, what every Envoy gets included.",
 		Example: "  contour validate examples/resources",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -53,9 +55,9 @@ func configFileFlag(flags *pflag.FlagSet) {
 }
 
 // validate prints one finding a line, in the form that editors and pipelines know
-// from compilers, and sums up by its error.
+// from compilers, and sums up by its error or by what there is.
 func validate(cfg validateConfig, dir string, out, errOut io.Writer) error {
-	snapshot, err := resources.Read(resources.Config{Dir: dir, ExternalClusters: cfg.ExternalClusters})
+	snapshots, err := resources.Read(resources.Config{Dir: dir, ExternalClusters: cfg.ExternalClusters})
 	var findings resources.Errors
 	if errors.As(err, &findings) {
 		for _, finding := range findings {
@@ -68,15 +70,37 @@ func validate(cfg validateConfig, dir string, out, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%s is valid: %s\n", dir, counts(snapshot))
-	return err
+	for _, warning := range snapshots.Warnings() {
+		warning.Problem = "warning: " + warning.Problem
+		if _, err := fmt.Fprintln(errOut, warning); err != nil {
+			return err
+		}
+	}
+	return summarize(snapshots, dir, out)
+}
+
+// summarize says what the Envoys of no group get, and those of each group.
+func summarize(snapshots *resources.Snapshots, dir string, out io.Writer) error {
+	if _, err := fmt.Fprintf(out, "%s is valid: %s\n", dir, counts(numberIn(snapshots.For("")))); err != nil {
+		return err
+	}
+	for _, group := range snapshots.Groups() {
+		if _, err := fmt.Fprintf(out, "%s, group %q: %s\n", dir, group, counts(numberIn(snapshots.For(group)))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func numberIn(snapshot *resources.Snapshot) func(typeURL string) int {
+	return func(typeURL string) int { return len(snapshot.Resources(typeURL)) }
 }
 
 // counts says how many resources of each type there are.
-func counts(snapshot *resources.Snapshot) string {
+func counts(number func(typeURL string) int) string {
 	var parts []string
 	for _, t := range resources.Types() {
-		if n := len(snapshot.Resources(t.URL)); n > 0 {
+		if n := number(t.URL); n > 0 {
 			parts = append(parts, fmt.Sprintf("%s %d", t.Label, n))
 		}
 	}

@@ -1,7 +1,6 @@
 package credentials
 
 import (
-	"bytes"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -9,6 +8,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"github.com/contour-xds/contour/internal/pemfile"
 )
 
 // Role is the side of the channel that a certificate is for.
@@ -43,7 +44,7 @@ func (r Role) usage() x509.ExtKeyUsage {
 func authorities(bundle []*x509.Certificate) ([]*x509.Certificate, error) {
 	var roots []*x509.Certificate
 	for _, cert := range bundle {
-		if isAuthority(cert) {
+		if pemfile.IsAuthority(cert) {
 			roots = append(roots, cert)
 		}
 	}
@@ -51,16 +52,6 @@ func authorities(bundle []*x509.Certificate) ([]*x509.Certificate, error) {
 		return nil, errors.New("holds no CA certificate (basic constraints CA:TRUE, and key usage keyCertSign if any, RFC 5280 section 4.2.1); give the certificate of the CA, not one that it issued")
 	}
 	return roots, nil
-}
-
-// isAuthority follows RFC 5280; a certificate of X.509 version 1 has no
-// extension to say it in, and is a CA when it is its own issuer.
-func isAuthority(cert *x509.Certificate) bool {
-	if cert.Version < 3 {
-		return bytes.Equal(cert.RawIssuer, cert.RawSubject)
-	}
-	maySign := cert.KeyUsage == 0 || cert.KeyUsage&x509.KeyUsageCertSign != 0
-	return cert.BasicConstraintsValid && cert.IsCA && maySign
 }
 
 // checkLeaf refuses what every peer would refuse.

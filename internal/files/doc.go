@@ -3,7 +3,7 @@
 //
 // It exists because a set of files is more than its members: a certificate and
 // its key belong together, and so do the resources of one folder. [Read] and
-// [ReadDir] return a set as it stood at one moment, also where Kubernetes swaps
+// [ReadTree] return a set as it stood at one moment, also where Kubernetes swaps
 // the ..data symbolic link of a mounted Secret or ConfigMap under them.
 // [Follower] says when a set may have changed, and [WriteAtomic] replaces a file
 // so that no reader ever sees half of it.

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/contour-xds/contour/internal/files"
@@ -65,24 +64,6 @@ func TestReadTakesAFileOfExactlyTheLimit(t *testing.T) {
 	got, err := files.Read([]string{path}, limit)
 	if err != nil || len(got[0].Data) != limit {
 		t.Errorf("got %v, %v", got, err)
-	}
-}
-
-func TestReadDirReturnsVisibleMatchingFilesByName(t *testing.T) {
-	dir := t.TempDir()
-	for _, name := range []string{"b.yaml", "a.yaml", ".hidden.yaml", "..data/c.yaml", "sub.yaml/d.yaml", "readme.md"} {
-		write(t, filepath.Join(dir, name), name)
-	}
-	got, err := files.ReadDir(dir, func(name string) bool { return filepath.Ext(name) == ".yaml" }, limit)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []files.File{
-		{Path: filepath.Join(dir, "a.yaml"), Data: []byte("a.yaml")},
-		{Path: filepath.Join(dir, "b.yaml"), Data: []byte("b.yaml")},
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
 	}
 }
 
@@ -204,7 +185,7 @@ func TestFollowerAnnounces(t *testing.T) {
 				if by == "file" {
 					cfg.Files = []string{m.path("a")}
 				} else {
-					cfg.Dirs = []string{m.dir}
+					cfg.Trees = []files.Tree{{Dir: m.dir}}
 				}
 				calls := follow(t, cfg)
 				row.change(t, m)
@@ -216,7 +197,7 @@ func TestFollowerAnnounces(t *testing.T) {
 
 func TestFollowerIsWokenByNotificationLongBeforeThePoll(t *testing.T) {
 	m := newMount(t, map[string]string{"a": "1"})
-	calls := follow(t, files.FollowConfig{Dirs: []string{m.dir}, Poll: time.Hour, Settle: time.Millisecond})
+	calls := follow(t, files.FollowConfig{Trees: []files.Tree{{Dir: m.dir}}, Poll: time.Hour, Settle: time.Millisecond})
 	time.Sleep(50 * time.Millisecond) // let the watch be in place: before it, only a poll would see
 	m.swap(map[string]string{"a": "2"})
 	wait(t, calls)
@@ -225,7 +206,7 @@ func TestFollowerIsWokenByNotificationLongBeforeThePoll(t *testing.T) {
 func TestFollowerFindsAFolderThatIsMadeAnew(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "dir")
 	write(t, filepath.Join(dir, "a"), "1")
-	calls := follow(t, files.FollowConfig{Dirs: []string{dir}, Poll: 20 * time.Millisecond, Settle: time.Millisecond})
+	calls := follow(t, files.FollowConfig{Trees: []files.Tree{{Dir: dir}}, Poll: 20 * time.Millisecond, Settle: time.Millisecond})
 	remove(t, dir)
 	wait(t, calls)
 	write(t, filepath.Join(dir, "a"), "1")
@@ -250,7 +231,7 @@ func TestFollowerSeesAChangeBetweenConstructionAndRun(t *testing.T) {
 
 func TestFollowerIsSilentWithoutAChange(t *testing.T) {
 	m := newMount(t, map[string]string{"a": "1"})
-	calls := follow(t, files.FollowConfig{Dirs: []string{m.dir}, Poll: time.Millisecond, Settle: time.Millisecond})
+	calls := follow(t, files.FollowConfig{Trees: []files.Tree{{Dir: m.dir}}, Poll: time.Millisecond, Settle: time.Millisecond})
 	write(t, m.path(".hidden"), "an editor's swap file")
 	select {
 	case <-calls:

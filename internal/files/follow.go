@@ -3,6 +3,7 @@ package files
 import (
 	"context"
 	"log/slog"
+	"path/filepath"
 	"time"
 )
 
@@ -21,8 +22,9 @@ type FollowConfig struct {
 	// Files are followed by path: a file that is missing now and comes later, or
 	// the other way round, is a change.
 	Files []string
-	// Dirs are followed with their direct, visible entries.
-	Dirs []string
+	// Trees are followed with their visible entries. A sub-folder that belongs to one
+	// is followed from when it comes, and anew when another takes its place.
+	Trees []Tree
 	// Optional. How often the set is looked at, watched or not; unset means
 	// [DefaultPoll].
 	Poll time.Duration
@@ -41,6 +43,8 @@ type FollowConfig struct {
 type Follower struct {
 	cfg  FollowConfig
 	last signature
+	// folders are those that were there when the set was last looked at.
+	folders []folder
 }
 
 // NewFollower looks at the set once, so that a change between this call and
@@ -75,6 +79,7 @@ func (f *Follower) Run(ctx context.Context, changed func()) error {
 				return nil
 			}
 			f.last = settled
+			w.renew(f.folders) // before the next look, which sees what came before the watch
 			changed()
 			continue
 		}
@@ -82,7 +87,7 @@ func (f *Follower) Run(ctx context.Context, changed func()) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			w.renew()
+			w.renew(f.folders)
 		case <-w.events():
 		}
 	}
@@ -106,14 +111,18 @@ func (f *Follower) settle(ctx context.Context, now signature) (signature, bool) 
 	return now, true
 }
 
+// sign looks at the set, and notes the folders whose entries matter. A watch on a
+// file itself would die with the rename that replaces it.
 func (f *Follower) sign() signature {
+	f.folders = f.folders[:0]
 	sum := signFiles(f.cfg.Files)
-	for _, dir := range f.cfg.Dirs {
-		part, err := signDir(dir)
-		if err != nil {
-			part = signature(err.Error())
-		}
-		sum += part
+	for _, file := range f.cfg.Files {
+		f.folders = append(f.folders, folderAt(filepath.Dir(file)))
+	}
+	for _, tree := range f.cfg.Trees {
+		w := tree.walk()
+		sum += w.sum()
+		f.folders = append(f.folders, w.folders...)
 	}
 	return sum
 }

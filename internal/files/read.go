@@ -5,7 +5,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 )
@@ -48,23 +47,8 @@ func Read(paths []string, limit int64) ([]File, error) {
 		func() ([]File, error) { return readAll(paths, limit) })
 }
 
-// ReadDir returns those files directly in dir that are not hidden and whose
-// names match, sorted by name, as one consistent set in the sense of [Read].
-// Hidden files are those whose name begins with a dot, which Kubernetes' ..data
-// does too. Sub-folders are not entered and not returned.
-func ReadDir(dir string, match func(name string) bool, limit int64) ([]File, error) {
-	return readStable(func() (signature, error) { return signDir(dir) },
-		func() ([]File, error) {
-			paths, err := list(dir, match)
-			if err != nil {
-				return nil, err
-			}
-			return readAll(paths, limit)
-		})
-}
-
 // readStable reads until the signature before is the signature after.
-func readStable(sign func() (signature, error), read func() ([]File, error)) ([]File, error) {
+func readStable[T any](sign func() (signature, error), read func() ([]T, error)) ([]T, error) {
 	before, err := sign()
 	if err != nil {
 		return nil, err
@@ -119,27 +103,6 @@ func readOne(path string, limit int64) ([]byte, error) {
 		return nil, &fs.PathError{Op: "read", Path: path, Err: ErrTooLarge}
 	}
 	return data, nil
-}
-
-// list returns the paths of dir's visible entries that match and are no folders,
-// sorted by name, as [os.ReadDir] sorts them.
-func list(dir string, match func(name string) bool) ([]string, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	var paths []string
-	for _, e := range entries {
-		if hidden(e.Name()) || !match(e.Name()) {
-			continue
-		}
-		path := filepath.Join(dir, e.Name())
-		if info, err := os.Stat(path); err == nil && info.IsDir() {
-			continue
-		}
-		paths = append(paths, path)
-	}
-	return paths, nil
 }
 
 func hidden(name string) bool { return strings.HasPrefix(name, ".") }

@@ -1,9 +1,10 @@
 package files
 
 import (
-	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -27,38 +28,30 @@ func signFiles(paths []string) signature {
 			seen[dir] = true
 			signLink(&b, dir)
 		}
-		signFile(&b, path)
+		info, err := os.Stat(path)
+		if err != nil {
+			signError(&b, err)
+			continue
+		}
+		signInfo(&b, path, info)
 	}
 	return signature(b.String())
 }
 
-// signDir signs dir's visible entries; it fails when dir can't be listed.
-func signDir(dir string) (signature, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	signLink(&b, dir)
-	for _, e := range entries {
-		if !hidden(e.Name()) {
-			signFile(&b, filepath.Join(dir, e.Name()))
-		}
-	}
-	return signature(b.String()), nil
-}
-
 func signLink(b *strings.Builder, dir string) {
 	if target, err := os.Readlink(filepath.Join(dir, dataLink)); err == nil {
-		fmt.Fprintf(b, "%s->%s\n", dir, target)
+		b.WriteString(dir + "->" + target + "\n")
 	}
 }
 
-func signFile(b *strings.Builder, path string) {
-	info, err := os.Stat(path)
-	if err != nil {
-		fmt.Fprintf(b, "%v\n", err)
-		return
-	}
-	fmt.Fprintf(b, "%s %d %d %d %o\n", path, inode(info), info.Size(), info.ModTime().UnixNano(), info.Mode())
+func signError(b *strings.Builder, err error) { b.WriteString(err.Error() + "\n") }
+
+func signInfo(b *strings.Builder, path string, info fs.FileInfo) {
+	signFolder(b, path, info)
+	b.WriteString(strconv.FormatInt(info.Size(), 10) + " " + strconv.FormatInt(info.ModTime().UnixNano(), 10) + "\n")
+}
+
+// signFolder signs what tells a folder from another one in its place.
+func signFolder(b *strings.Builder, path string, info fs.FileInfo) {
+	b.WriteString(path + " " + strconv.FormatUint(inode(info), 10) + " " + strconv.FormatUint(uint64(info.Mode()), 8) + "\n")
 }

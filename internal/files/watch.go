@@ -10,13 +10,14 @@ import (
 // A watch wraps fsnotify's watcher, which may be missing: polling goes on then.
 type watch struct {
 	watcher *fsnotify.Watcher
-	dirs    []string
-	wake    chan struct{}
-	done    chan struct{}
+	// inodes are those of the folders that are watched, by path.
+	inodes map[string]uint64
+	wake   chan struct{}
+	done   chan struct{}
 }
 
 func (f *Follower) watch() *watch {
-	w := &watch{dirs: f.watched(), wake: make(chan struct{}, 1), done: make(chan struct{})}
+	w := &watch{inodes: map[string]uint64{}, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
 		f.cfg.Logger.Warn("watching for file changes is not possible, polling instead", "error", err, "poll", f.cfg.Poll)
@@ -24,21 +25,37 @@ func (f *Follower) watch() *watch {
 		return w
 	}
 	w.watcher = watcher
-	w.renew()
+	w.renew(f.folders)
 	go w.drain()
 	return w
 }
 
-// renew watches each folder again: one that was removed and made anew has lost
-// its watch. Adding one that is watched is harmless, and one that can't be
-// watched is polled.
-func (w *watch) renew() {
+// renew watches these folders and no other ones. A watch stays with the folder that it
+// was put on: it is given up where another one stands now, or none, and put anew where
+// it was lost with a folder that was removed. It is not put again where there is one,
+// since the library forgets the one before when the path leads elsewhere meanwhile. A
+// folder that can't be watched is polled.
+func (w *watch) renew(folders []folder) {
 	if w.watcher == nil {
 		return
 	}
-	for _, dir := range w.dirs {
-		_ = w.watcher.Add(dir)
+	now := make(map[string]uint64, len(folders))
+	for _, f := range folders {
+		now[filepath.Clean(f.path)] = f.inode
 	}
+	for path, inode := range w.inodes {
+		if current, ok := now[path]; !ok || current != inode {
+			_ = w.watcher.Remove(path) // which fails when the folder is gone, and its watch with it
+		}
+	}
+	watched := w.watcher.WatchList()
+	slices.Sort(watched)
+	for path := range now {
+		if _, ok := slices.BinarySearch(watched, path); !ok {
+			_ = w.watcher.Add(path)
+		}
+	}
+	w.inodes = now
 }
 
 // drain turns any number of notifications into at most one pending wake.
@@ -69,15 +86,4 @@ func (w *watch) close() {
 		_ = w.watcher.Close()
 	}
 	<-w.done
-}
-
-// watched returns the folders whose entries matter. A watch on a file itself
-// would die with the rename that replaces it.
-func (f *Follower) watched() []string {
-	dirs := slices.Clone(f.cfg.Dirs)
-	for _, file := range f.cfg.Files {
-		dirs = append(dirs, filepath.Dir(file))
-	}
-	slices.Sort(dirs)
-	return slices.Compact(dirs)
 }

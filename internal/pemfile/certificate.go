@@ -1,6 +1,9 @@
 package pemfile
 
-import "crypto/x509"
+import (
+	"bytes"
+	"crypto/x509"
+)
 
 const typeCertificate = "CERTIFICATE"
 
@@ -39,4 +42,14 @@ func Certificates(data []byte) ([]*x509.Certificate, error) {
 		return nil, &Error{Kind: NoCertificate, detail: kinds(found)}
 	}
 	return certs, nil
+}
+
+// IsAuthority reports whether a certificate may sign others, as RFC 5280 has it. One
+// of X.509 version 1 has no extension to say it in, and may when it is its own issuer.
+func IsAuthority(cert *x509.Certificate) bool {
+	if cert.Version < 3 {
+		return bytes.Equal(cert.RawIssuer, cert.RawSubject)
+	}
+	maySign := cert.KeyUsage == 0 || cert.KeyUsage&x509.KeyUsageCertSign != 0
+	return cert.BasicConstraintsValid && cert.IsCA && maySign
 }

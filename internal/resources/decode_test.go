@@ -3,8 +3,6 @@ package resources
 import (
 	"strings"
 	"testing"
-
-	"github.com/contour-xds/contour/internal/files"
 )
 
 // indent puts text deeper, behind what a resource begins with.
@@ -158,8 +156,11 @@ func TestFindingsAreBounded(t *testing.T) {
 		{"resources of one name", "a.yaml", resourcesOf(many(cluster("x"), "", 3000))},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			all, _, found := parseFiles([]files.File{{Path: c.file, Data: []byte(c.content)}})
-			for _, n := range []int{len(found), len(duplicates(all)), len(check(all, true, nil))} {
+			u := newFileUnit(c.file, []byte(c.content), nil)
+			s := &scope{units: []*unit{u}, complete: true}
+			s.define()
+			s.check(nil)
+			for _, n := range []int{len(u.found), len(s.found)} {
 				if n > 2*maxFound {
 					t.Errorf("a step went on to %d findings", n)
 				}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // maxPrinted is how many findings [Errors.Error] prints: the first ones lead to
@@ -99,7 +100,7 @@ func (e Errors) orNil() error {
 // printable returns the path as it is, or quoted where it could break a line or a
 // terminal.
 func printable(path string) string {
-	if strings.ContainsFunc(path, func(r rune) bool { return !unicode.IsPrint(r) }) {
+	if !utf8.ValidString(path) || strings.ContainsFunc(path, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.Quote(path)
 	}
 	return path

@@ -4,21 +4,27 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/contour-xds/contour/internal/files"
 )
 
-// Folder is a folder of resources that is followed. Its snapshot may be taken at
+// Folder is a folder of resources that is followed. Its snapshots may be taken at
 // any time by anyone; [Folder.Run] is called once.
 type Folder struct {
 	cfg      Config
 	metrics  *metrics
 	follower *files.Follower
-	current  atomic.Pointer[Snapshot]
-	// refusal is the error of the last change, "" when it was good. Only Run's
-	// goroutine uses it.
+	current  atomic.Pointer[Snapshots]
+	// Only Run's goroutine uses what follows.
+	reader *reader
+	// refusal is the error of the last change, "" when it was good.
 	refusal string
+	// warned are the warnings of the last state that was good, which are logged once.
+	warned map[Finding]bool
 }
 
 // Open reads the folder and fails as [Read] does, or when the metrics can't be
@@ -28,8 +34,9 @@ func Open(cfg Config) (*Folder, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	// The follower looks first: what changes during the reading is then seen.
-	follower := files.NewFollower(files.FollowConfig{Dirs: []string{cfg.Dir}, Logger: cfg.Logger})
-	snapshot, err := Read(cfg)
+	follower := files.NewFollower(files.FollowConfig{Trees: []files.Tree{cfg.tree()}, Logger: cfg.Logger})
+	reader := newReader(cfg)
+	snapshots, err := reader.read(time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -37,42 +44,56 @@ func Open(cfg Config) (*Folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("registering the metrics of resources: %w", err)
 	}
-	f := &Folder{cfg: cfg, metrics: m, follower: follower}
-	f.current.Store(snapshot)
-	m.inForce(snapshot)
+	f := &Folder{cfg: cfg, metrics: m, follower: follower, reader: reader}
+	f.accept(snapshots)
 	return f, nil
 }
 
-// Snapshot returns the snapshot in force: the last one that was good.
-func (f *Folder) Snapshot() *Snapshot { return f.current.Load() }
+// Snapshots returns the state in force: the last one that was good.
+func (f *Folder) Snapshots() *Snapshots { return f.current.Load() }
 
 // Run follows the folder until ctx ends, then returns nil. It calls publish with
-// each new snapshot whose content differs from the one before, once that is in
+// each new state in which some Envoys get something else than before, once that is in
 // force, and never twice at a time. A change that can't be served is logged and
 // counted, and what was in force stays so, also when the whole folder is gone.
-func (f *Folder) Run(ctx context.Context, publish func(*Snapshot)) error {
+func (f *Folder) Run(ctx context.Context, publish func(*Snapshots)) error {
 	return f.follower.Run(ctx, func() { f.reload(publish) })
 }
 
-func (f *Folder) reload(publish func(*Snapshot)) {
-	snapshot, err := Read(f.cfg)
+func (f *Folder) reload(publish func(*Snapshots)) {
+	snapshots, err := f.reader.read(time.Now())
 	if err != nil {
 		f.refuse(err)
 		return
 	}
+	changed := snapshots.changed(f.current.Load())
 	f.metrics.reloads.WithLabelValues(resultSuccess).Inc()
-	f.metrics.inForce(snapshot)
+	f.accept(snapshots)
 	recovered := f.refusal != ""
 	f.refusal = ""
-	if snapshot.sameAs(f.current.Load()) {
+	if len(changed) == 0 {
 		if recovered {
 			f.cfg.Logger.Info("resources are good again, and as they were", "dir", f.cfg.Dir)
 		}
 		return
 	}
-	f.current.Store(snapshot)
-	f.cfg.Logger.Info("serving changed resources", slog.String("dir", f.cfg.Dir), f.counts(snapshot))
-	publish(snapshot)
+	f.cfg.Logger.Info("serving changed resources", slog.String("dir", f.cfg.Dir), f.counts(snapshots),
+		slog.Int("groups", len(snapshots.groups)), changedGroups(changed))
+	publish(snapshots)
+}
+
+// accept puts a state in force, and says what is unwise about it.
+func (f *Folder) accept(snapshots *Snapshots) {
+	f.current.Store(snapshots)
+	f.metrics.inForce(snapshots)
+	warned := make(map[Finding]bool, len(snapshots.warnings))
+	for _, w := range snapshots.warnings {
+		if !f.warned[w] {
+			f.cfg.Logger.Warn("serving a secret that may not be what is meant", "finding", w.String())
+		}
+		warned[w] = true
+	}
+	f.warned = warned
 }
 
 // refuse keeps what is in force. The same error is logged once, however often the
@@ -87,10 +108,29 @@ func (f *Folder) refuse(err error) {
 }
 
 // counts returns how many resources there are of each type.
-func (f *Folder) counts(s *Snapshot) slog.Attr {
+func (f *Folder) counts(s *Snapshots) slog.Attr {
 	counts := make([]any, 0, len(served))
 	for _, k := range served {
-		counts = append(counts, slog.Int(k.Label, len(s.Resources(k.URL))))
+		counts = append(counts, slog.Int(k.Label, s.Count(k.URL)))
 	}
 	return slog.Group("resources", counts...)
+}
+
+// maxLoggedGroups bounds the names of groups in a log line.
+const maxLoggedGroups = 10
+
+// changedGroups tells what a change concerns. One of the top concerns everyone.
+func changedGroups(names []string) slog.Attr {
+	const key = "changed_for"
+	if slices.Contains(names, "") {
+		return slog.String(key, "all")
+	}
+	quoted := make([]string, 0, len(names))
+	for _, name := range names[:min(len(names), maxLoggedGroups)] {
+		quoted = append(quoted, quoteName(name))
+	}
+	if rest := len(names) - maxLoggedGroups; rest > 0 {
+		quoted = append(quoted, fmt.Sprintf("and %d more", rest))
+	}
+	return slog.String(key, strings.Join(quoted, ", "))
 }

@@ -28,16 +28,16 @@ func write(t testing.TB, path, content string) {
 	}
 }
 
-// readFolder reads the files, and returns the error with the folder's own path
-// taken out of it.
+// readFolder reads the files, and returns what stands at the top, or the error with the
+// folder's own path taken out of it.
 func readFolder(t testing.TB, files map[string]string, external ...string) (*Snapshot, string) {
 	t.Helper()
 	dir := folderOf(t, files)
-	snapshot, err := Read(Config{Dir: dir, ExternalClusters: external})
+	snapshots, err := Read(Config{Dir: dir, ExternalClusters: external})
 	if err == nil {
-		return snapshot, ""
+		return snapshots.For(""), ""
 	}
-	if snapshot != nil {
+	if snapshots != nil {
 		t.Error("Read returned a snapshot beside an error")
 	}
 	return nil, strings.ReplaceAll(err.Error(), dir+string(filepath.Separator), "")

@@ -42,13 +42,13 @@ type followed struct {
 	*Folder
 	dir       string
 	log       *logBuffer
-	published chan *Snapshot
+	published chan *Snapshots
 	registry  *prometheus.Registry
 }
 
 func follow(t *testing.T, dir string) *followed {
 	t.Helper()
-	f := &followed{dir: dir, log: &logBuffer{}, published: make(chan *Snapshot, 10), registry: prometheus.NewPedanticRegistry()}
+	f := &followed{dir: dir, log: &logBuffer{}, published: make(chan *Snapshots, 10), registry: prometheus.NewPedanticRegistry()}
 	var err error
 	f.Folder, err = Open(Config{Dir: dir, Registerer: f.registry, Logger: slog.New(slog.NewTextHandler(f.log, nil))})
 	if err != nil {
@@ -56,7 +56,7 @@ func follow(t *testing.T, dir string) *followed {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- f.Run(ctx, func(s *Snapshot) { f.published <- s }) }()
+	go func() { ended <- f.Run(ctx, func(s *Snapshots) { f.published <- s }) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {
@@ -66,12 +66,18 @@ func follow(t *testing.T, dir string) *followed {
 	return f
 }
 
-// next returns the next snapshot that is published.
+// next returns what stands at the top of the next state that is published.
 func (f *followed) next(t *testing.T) *Snapshot {
+	t.Helper()
+	return f.nextState(t).For("")
+}
+
+// nextState returns the next state that is published.
+func (f *followed) nextState(t *testing.T) *Snapshots {
 	t.Helper()
 	select {
 	case s := <-f.published:
-		if f.Snapshot() != s {
+		if f.Snapshots() != s {
 			t.Error("what is published is not in force")
 		}
 		return s
@@ -174,7 +180,7 @@ func TestKubernetesSwapIsPublished(t *testing.T) {
 
 func TestABrokenChangeKeepsTheLastGoodState(t *testing.T) {
 	f := follow(t, folderOf(t, map[string]string{"a.yaml": resourcesOf(cluster("a"))}))
-	good, path := f.Snapshot(), filepath.Join(f.dir, "a.yaml")
+	good, path := f.Snapshots().For(""), filepath.Join(f.dir, "a.yaml")
 	const refusal = "refusing changed resources"
 
 	rename(t, path, "resources:\n- broken\n")
@@ -192,7 +198,7 @@ func TestABrokenChangeKeepsTheLastGoodState(t *testing.T) {
 	rename(t, path, resourcesOf(cluster("a")))
 	f.logged(t, "resources are good again, and as they were", 1)
 	f.metrics(t, reloads("1", "2", "1"))
-	if f.Snapshot() != good || len(f.published) != 0 {
+	if f.Snapshots().For("") != good || len(f.published) != 0 {
 		t.Error("what had not changed was published")
 	}
 
@@ -211,7 +217,7 @@ func TestAFolderThatGoesAwayKeepsTheLastGoodState(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.logged(t, "refusing changed resources", 1)
-	if diff := cmp.Diff([]string{"a"}, names(f.Snapshot())); diff != "" {
+	if diff := cmp.Diff([]string{"a"}, names(f.Snapshots().For(""))); diff != "" {
 		t.Error(diff)
 	}
 	write(t, filepath.Join(f.dir, "a.yaml"), resourcesOf(cluster("b")))
@@ -229,16 +235,18 @@ func TestAFileOfAnotherKindIsNoChange(t *testing.T) {
 	}
 }
 
+// resourcesMetric is what is scraped where there is no resource.
+func resourcesMetric() string {
+	text := "# HELP contour_resources Resources in force, by type, over all groups: one at the top counts once.\n# TYPE contour_resources gauge\n"
+	for _, label := range []string{"cluster", "endpoint", "extension_config", "listener", "route", "runtime", "secret"} {
+		text += `contour_resources{type="` + label + `"} 0` + "\n"
+	}
+	return text
+}
+
 func TestAllSeriesAreThereFromTheStart(t *testing.T) {
 	f := follow(t, folderOf(t, map[string]string{"a.yaml": resourcesOf(cluster("a"), cluster("b"))}))
-	want := "# HELP contour_resources Resources in force, by type.\n# TYPE contour_resources gauge\n"
-	for _, label := range []string{"cluster", "endpoint", "extension_config", "listener", "route", "runtime", "secret"} {
-		n := "0"
-		if label == "cluster" {
-			n = "2"
-		}
-		want += `contour_resources{type="` + label + `"} ` + n + "\n"
-	}
+	want := strings.Replace(resourcesMetric(), `"cluster"} 0`, `"cluster"} 2`, 1)
 	if err := testutil.GatherAndCompare(f.registry, strings.NewReader(want), "contour_resources"); err != nil {
 		t.Error(err)
 	}

@@ -30,7 +30,7 @@ func TestWhichFilesAreRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	var names []string
-	for _, r := range s.Resources(clusterURL) {
+	for _, r := range s.For("").Resources(clusterURL) {
 		names = append(names, r.Name)
 	}
 	if diff := cmp.Diff([]string{"a", "b", "c", "d", "e", "f"}, names); diff != "" {

@@ -28,7 +28,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		}),
 		byType: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "contour_resources",
-			Help: "Resources in force, by type.",
+			Help: "Resources in force, by type, over all groups: one at the top counts once.",
 		}, []string{"type"}),
 	}
 	m.reloads.WithLabelValues(resultSuccess)
@@ -45,10 +45,10 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 }
 
 // inForce sets the gauges to what is served from now on.
-func (m *metrics) inForce(s *Snapshot) {
+func (m *metrics) inForce(s *Snapshots) {
 	m.last.Set(1)
 	for _, k := range served {
-		m.byType.WithLabelValues(k.Label).Set(float64(len(s.Resources(k.URL))))
+		m.byType.WithLabelValues(k.Label).Set(float64(s.Count(k.URL)))
 	}
 }
 

@@ -16,12 +16,22 @@ import (
 // reference is one place where a resource names another one.
 type reference struct {
 	from *resource
-	path path
-	// to is the type of what is named.
-	to   protoreflect.FullName
-	name string
+	// line and field are those of the place.
+	line  int
+	field string
+	to    identity
 	// role is that of a reference to a cluster.
 	role role
+}
+
+// newReference takes down a place of the resource, whose nodes don't outlive the
+// reading of its file.
+func newReference(from *resource, at path, to protoreflect.FullName, name string) reference {
+	return reference{from: from, line: at.line(from.node), field: at.String(), to: identity{to, name}}
+}
+
+func (ref reference) finding(problem string) Finding {
+	return ref.from.findingAt(ref.line, ref.field, problem)
 }
 
 // freedom is what lets a resource name clusters that no file defines. It spreads
@@ -35,42 +45,34 @@ const (
 	overruled
 )
 
-// references is what the walks through all resources gather.
-type references struct {
-	all []reference
-	// static are the references to secrets without a source, which an Envoy takes for
-	// secrets of its own start configuration.
-	static []reference
-	free   map[*resource]freedom
-	found  Errors
-}
-
 // gather takes one message of a walk.
-func (g *references) gather(r *resource, v *visited) {
-	g.free[r] |= freedomOf(v.message)
+func (u *unit) gather(r *resource, v *visited) {
+	r.free |= freedomOf(v.message)
 	if sds, ok := v.message.Interface().(*tlsv3.SdsSecretConfig); ok && sds.GetSdsConfig() == nil {
-		g.static = append(g.static, reference{from: r, path: v.path, to: secretType, name: sds.GetName()})
+		u.static = append(u.static, newReference(r, v.path, secretType, sds.GetName()))
 	}
 	for _, p := range planOf(v.message.Descriptor()) {
 		if !v.message.Has(p.field) {
 			continue
 		}
 		if p.isCluster {
-			g.clusters(r, v, p)
+			u.clusters(r, v, p)
 		} else {
-			g.source(r, v, p)
+			u.source(r, v, p)
 		}
 	}
 }
 
 // clusters takes the names in a field that names clusters.
-func (g *references) clusters(r *resource, v *visited, p planned) {
+func (u *unit) clusters(r *resource, v *visited, p planned) {
 	if p.role == routed && v.unvalidated() {
 		return
 	}
 	add := func(name string, s step) {
 		if name != "" {
-			g.all = append(g.all, reference{from: r, path: v.path.with(s), to: clusterType, name: name, role: p.role})
+			ref := newReference(r, v.path.with(s), clusterType, name)
+			ref.role = p.role
+			u.all = append(u.all, ref)
 		}
 	}
 	value := v.message.Get(p.field)
@@ -98,14 +100,14 @@ func (v *visited) unvalidated() bool {
 }
 
 // source takes what a ConfigSource asks this server for.
-func (g *references) source(r *resource, v *visited, p planned) {
+func (u *unit) source(r *resource, v *visited, p planned) {
 	config, ok := v.message.Get(p.field).Message().Interface().(*corev3.ConfigSource)
 	if !ok || !isOurs(config) {
 		return
 	}
 	at := v.path.with(field(p.field))
 	if _, ok := servedKind(p.source.asks); !ok {
-		g.found = append(g.found, r.finding(at, "asks this server for resources of type "+string(p.source.asks)+
+		u.found = append(u.found, r.finding(at, "asks this server for resources of type "+string(p.source.asks)+
 			", which it does not serve: "+p.source.instead))
 		return
 	}
@@ -116,12 +118,12 @@ func (g *references) source(r *resource, v *visited, p planned) {
 		}
 	}
 	if why := unusable(config); why != "" {
-		g.found = append(g.found, r.finding(at, why))
+		u.found = append(u.found, r.finding(at, why))
 		return
 	}
 	for _, name := range names {
 		if name != "" {
-			g.all = append(g.all, reference{from: r, path: at, to: p.source.asks, name: name})
+			u.all = append(u.all, newReference(r, at, p.source.asks, name))
 		}
 	}
 }
@@ -144,75 +146,27 @@ func freedomOf(m protoreflect.Message) freedom {
 	return 0
 }
 
-// check returns a finding for each reference to what is not defined.
-func (g *references) check(defined map[identity]bool) Errors {
-	g.spread()
-	var errs Errors
-	for _, ref := range g.all {
-		if errs.full() {
-			return errs
-		}
-		if locator(ref.name) || defined[identity{urlPrefix + string(ref.to), ref.name}] || g.freed(ref) {
-			continue
-		}
-		errs = append(errs, ref.from.finding(ref.path, ref.missing()))
-	}
-	for _, ref := range g.static {
-		if defined[identity{urlPrefix + string(secretType), ref.name}] {
-			errs = append(errs, ref.from.finding(ref.path, "names the secret "+quoteName(ref.name)+", which a file defines, but not where to ask for it, so that "+
-				`an Envoy would look in its own start configuration alone: add "sds_config: {ads: {}, resource_api_version: V3}"`))
-		}
-	}
-	return errs
-}
-
-// spread lets an extension's freedom reach the listener that the extension is part
-// of, and a listener's reach the route configurations that it uses.
-func (g *references) spread() {
-	byID := make(map[identity]*resource, len(g.free))
-	for r := range g.free {
-		byID[r.id()] = r
-	}
-	for changed := true; changed; {
-		changed = false
-		for _, ref := range g.all {
-			to := byID[identity{urlPrefix + string(ref.to), ref.name}]
-			var into *resource
-			var what freedom
-			switch {
-			case to == nil:
-			case ref.to == extensionType:
-				into, what = ref.from, g.free[to]
-			case ref.to == routeType:
-				into, what = to, g.free[ref.from]
-			}
-			if into != nil && g.free[into]|what != g.free[into] {
-				g.free[into] |= what
-				changed = true
-			}
-		}
-	}
-}
-
-// freed reports whether the resource may name a cluster that is not there.
-func (g *references) freed(ref reference) bool {
-	switch ref.role {
-	case routed:
-		return g.free[ref.from]&onDemand != 0
-	case tcp:
-		return g.free[ref.from]&(onDemand|overruled) != 0
-	}
-	return false
-}
-
-// missing says what is wrong with a reference to nothing, and what to do.
-func (ref reference) missing() string {
-	if ref.to == clusterType {
-		return "names the cluster " + quoteName(ref.name) + ", which no file defines: define it, " +
+// missing says what is wrong with a reference to nothing, and what to do. Where says
+// who does not define it.
+func (ref reference) missing(where string) string {
+	if ref.to.message == clusterType {
+		return "names the cluster " + quoteName(ref.to.name) + ", " + where + ": define it, " +
 			"or name it in --external-clusters if every Envoy knows it from its own start"
 	}
-	return "asks this server for the " + shortName(ref.to) + " " + quoteName(ref.name) +
-		", which no file defines, so that an Envoy would wait for it: define it"
+	return "asks this server for the " + shortName(ref.to.message) + " " + quoteName(ref.to.name) +
+		", " + where + ", so that an Envoy would wait for it: define it"
+}
+
+// misplaced says what is wrong with a reference from the top to what only a group has.
+func (ref reference) misplaced(group string) string {
+	return "refers to the " + shortName(ref.to.message) + " " + quoteName(ref.to.name) + ", which the group " + quoteName(group) +
+		" defines and the top does not, so that the Envoys of other groups would lack it: define it at the top, or move this into the group"
+}
+
+// unasked says what is wrong with a reference without a source.
+func (ref reference) unasked(where string) string {
+	return "names the secret " + quoteName(ref.to.name) + ", which " + where + " defines, but not where to ask for it, so that " +
+		`an Envoy would look in its own start configuration alone: add "sds_config: {ads: {}, resource_api_version: V3}"`
 }
 
 // shortName is a type's name without its package.

@@ -1,6 +1,7 @@
 package resources
 
 import (
+	"strconv"
 	"strings"
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
@@ -12,12 +13,35 @@ import (
 type resource struct {
 	kind kind
 	file string
-	node *node
+	// line is where it begins, 0 for a file that has but one.
+	line int
 	// name is as the file has it, "" for none.
 	name string
-	// message is nil when the resource could not be decoded. Its name still counts
-	// as defined, so that one mistake is not reported as many.
+	// free is what lets it name clusters that no file defines, by itself.
+	free freedom
+	// served is what is made of it. It has no Message when the resource could not be
+	// decoded. The name still counts as defined then, so that one mistake is not
+	// reported as many.
+	served Resource
+	// node and message are there only while the file is read.
+	node    *node
 	message proto.Message
+}
+
+// identity is what no two resources of one Envoy may share.
+type identity struct {
+	message protoreflect.FullName
+	name    string
+}
+
+func (r *resource) id() identity { return identity{r.kind.descriptor.FullName(), r.name} }
+
+// place says where the resource stands.
+func (r *resource) place() string {
+	if r.line == 0 {
+		return printable(r.file)
+	}
+	return printable(r.file) + ":" + strconv.Itoa(r.line)
 }
 
 // finding returns a finding about a part of the resource.
@@ -58,7 +82,7 @@ func decodeResource(file string, n *node) (*resource, Errors) {
 	if !ok {
 		return fail(url.line, notServed(mt.Descriptor()))
 	}
-	r := &resource{kind: k, file: file, node: inner}
+	r := &resource{kind: k, file: file, line: inner.line, node: inner}
 	if name := inner.get(string(k.nameField), k.jsonName()); name != nil && name.shape == text {
 		r.name = name.value
 	}
@@ -73,7 +97,7 @@ func (r *resource) decode(mt protoreflect.MessageType, wrappedName *node) Errors
 	}
 	r.name = r.kind.name(message.ProtoReflect())
 	if r.name == "" {
-		return Errors{r.findingAt(r.node.line, string(r.kind.nameField), "is missing: an Envoy asks for a resource by its name")}
+		return Errors{r.findingAt(r.line, string(r.kind.nameField), "is missing: an Envoy asks for a resource by its name")}
 	}
 	if wrappedName != nil && wrappedName.value != r.name {
 		return Errors{r.findingAt(wrappedName.line, "", "is wrapped under another name than its own: the name beside \"resource:\" must be the resource's")}

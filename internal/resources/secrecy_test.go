@@ -211,10 +211,10 @@ func TestNoKeyIsEverLogged(t *testing.T) {
 	for _, c := range misplacements(key) {
 		bad := filepath.Join(dir, c.file)
 		write(t, bad, c.content)
-		f.reload(func(*Snapshot) { t.Errorf("%s: published", c.name) })
+		f.reload(func(*Snapshots) { t.Errorf("%s: published", c.name) })
 		write(t, filepath.Join(dir, "a.yaml"), "resources: []\n")
 		write(t, filepath.Join(dir, "a.json"), `{"resources": []}`)
-		f.reload(func(*Snapshot) { t.Errorf("%s: published what had not changed", c.name) })
+		f.reload(func(*Snapshots) { t.Errorf("%s: published what had not changed", c.name) })
 	}
 	if !strings.Contains(log.String(), "refusing changed resources") {
 		t.Fatal("nothing was logged")

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"log/slog"
 	"slices"
 
@@ -35,8 +34,9 @@ func (r Resource) String() string { return quoteName(r.Name) + "@" + r.Version }
 // fields.
 func (r Resource) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
-// Snapshot is everything that one folder held at one moment, validated whole. It
-// is immutable, and so safe for concurrent use.
+// Snapshot is everything that an Envoy gets at one moment, validated whole. It is
+// immutable, and so safe for concurrent use. Envoys that get the same may share it,
+// and snapshots of different groups and moments share what is the same in them.
 type Snapshot struct {
 	byURL map[string]*resourceSet
 }
@@ -66,8 +66,35 @@ func (s *Snapshot) Resources(typeURL string) []Resource {
 	return nil
 }
 
-// sameAs reports whether both hold the same content.
+// set returns the resources of a served type, or nil of no snapshot.
+func (s *Snapshot) set(typeURL string) *resourceSet {
+	if s == nil {
+		return nil
+	}
+	return s.byURL[typeURL]
+}
+
+// find returns the resource of that name, if there is one.
+func (s *Snapshot) find(typeURL, name string) (Resource, bool) {
+	set := s.set(typeURL)
+	if set == nil {
+		return Resource{}, false
+	}
+	i, ok := slices.BinarySearchFunc(set.resources, name, func(r Resource, name string) int { return cmp.Compare(r.Name, name) })
+	if !ok {
+		return Resource{}, false
+	}
+	return set.resources[i], true
+}
+
+// sameAs reports whether both hold the same content. No snapshot is the same as none.
 func (s *Snapshot) sameAs(other *Snapshot) bool {
+	if s == other {
+		return true
+	}
+	if s == nil || other == nil {
+		return false
+	}
 	for _, k := range served {
 		if s.Version(k.URL) != other.Version(k.URL) {
 			return false
@@ -76,38 +103,19 @@ func (s *Snapshot) sameAs(other *Snapshot) bool {
 	return true
 }
 
-// newSnapshot encodes the resources, whose names are known to be unique.
-func newSnapshot(all []*resource) (*Snapshot, error) {
-	s := &Snapshot{byURL: make(map[string]*resourceSet, len(served))}
-	for _, k := range served {
-		s.byURL[k.URL] = &resourceSet{}
+// newSet takes resources that are sorted by name, and gives them their version. It
+// returns the set of before where that holds the same: hashing is for what is new.
+func newSet(resources []Resource, before *resourceSet) *resourceSet {
+	if before != nil && slices.EqualFunc(resources, before.resources, func(a, b Resource) bool {
+		return a.Name == b.Name && a.Version == b.Version
+	}) {
+		return before
 	}
-	encode := proto.MarshalOptions{Deterministic: true}
-	for _, r := range all {
-		body, err := encode.Marshal(r.message)
-		if err != nil {
-			// The error could quote the text that is not UTF-8, say.
-			return nil, fmt.Errorf("encoding %s %s of %q failed", r.kind.Label, quoteName(r.name), r.file)
-		}
-		set := s.byURL[r.kind.URL]
-		set.resources = append(set.resources, Resource{
-			Name: r.name, Message: r.message, Body: body, Version: version(body),
-		})
-	}
-	for _, set := range s.byURL {
-		set.seal()
-	}
-	return s, nil
-}
-
-// seal sorts the resources and gives them their version.
-func (set *resourceSet) seal() {
-	slices.SortFunc(set.resources, func(a, b Resource) int { return cmp.Compare(a.Name, b.Name) })
-	parts := make([][]byte, 0, 2*len(set.resources))
-	for _, r := range set.resources {
+	parts := make([][]byte, 0, 2*len(resources))
+	for _, r := range resources {
 		parts = append(parts, []byte(r.Name), r.Body)
 	}
-	set.version = version(parts...)
+	return &resourceSet{version: version(parts...), resources: resources}
 }
 
 // version hashes the parts, each behind its length, so that no two lists of parts

@@ -62,6 +62,8 @@ func newKind(label string, m proto.Message, nameField protoreflect.Name) kind {
 	return kind{Type: Type{URL: urlPrefix + string(md.FullName()), Label: label}, descriptor: md, nameField: nameField}
 }
 
+var secretKind, _ = servedKind(secretType)
+
 // servedKind returns the served type of that message, if it is one.
 func servedKind(message protoreflect.FullName) (kind, bool) {
 	for _, s := range served {

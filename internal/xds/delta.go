@@ -152,7 +152,11 @@ func (w *watch) lacking(now *typeState, d *diff, had []*resource, gone *[]*resou
 	for _, name := range slices.Sorted(maps.Keys(w.stale)) {
 		if r := now.get(name); r != nil {
 			lacking = append(lacking, r)
-		} else if !slices.ContainsFunc(*gone, func(r *resource) bool { return r.name == name }) {
+			continue
+		}
+		// The client asked, and is told now: it keeps nothing of that name.
+		w.leaving = slices.DeleteFunc(w.leaving, func(r *resource) bool { return r.name == name })
+		if !slices.ContainsFunc(*gone, func(r *resource) bool { return r.name == name }) {
 			*gone = append(*gone, &resource{name: name})
 		}
 	}

@@ -60,6 +60,7 @@ func (s *session[Req]) reached() bool {
 // pass sends what the client is ready for, and tells whether the rest waits for
 // its answer.
 func (s *session[Req]) pass(newest *generation, impatient bool) (waiting bool, err error) {
+	waiting = s.awaitsClusters()
 	held := s.target != newest
 	for i, w := range s.watches {
 		if w == nil || !w.started {
@@ -206,4 +207,12 @@ func (s *session[Req]) waits(i int) bool { return s.ordered(i) && i > endpointIn
 func (s *session[Req]) keeps(i int) bool {
 	return s.typeURL == "" && i != listenerIndex &&
 		(s.resumed || s.watches[listenerIndex] != nil || s.watches[routeIndex] != nil)
+}
+
+// awaitsClusters tells whether an Envoy that comes from an earlier stream has not
+// asked for clusters yet, which it does first of all unless some of those that it
+// has are not warm. Its listeners and routes wait for that.
+func (s *session[Req]) awaitsClusters() bool {
+	return s.typeURL == "" && s.legacy && s.watches[clusterIndex] == nil &&
+		slices.ContainsFunc(s.watches, func(w *watch) bool { return w != nil && w.resumed })
 }

@@ -69,8 +69,8 @@ const (
 type Config struct {
 	// Credentials is how connections are secured, or not.
 	Credentials credentials.TransportCredentials
-	// Snapshot is what is served from the first stream on.
-	Snapshot *resources.Snapshot
+	// Snapshots is what is served from the first stream on, to each group of Envoys.
+	Snapshots *resources.Snapshots
 	// Optional. How long a connection may take for its handshake; unset means
 	// [DefaultHandshakeTimeout].
 	HandshakeTimeout time.Duration
@@ -102,7 +102,7 @@ type Server struct {
 	endStreams context.CancelFunc
 }
 
-// New returns a server of cfg.Snapshot that does not listen yet.
+// New returns a server of cfg.Snapshots that does not listen yet.
 func New(cfg Config) *Server {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -113,7 +113,7 @@ func New(cfg Config) *Server {
 		streams:       newStreamLimit(cmp.Or(cfg.MaxStreams, DefaultMaxStreams), cfg.Logger, cfg.Registerer),
 	}
 	s.draining, s.endStreams = context.WithCancel(context.Background())
-	s.Publish(cfg.Snapshot)
+	s.Publish(cfg.Snapshots)
 	s.grpc = grpc.NewServer(append(options(cfg), grpc.InTapHandle(s.streams.tap))...)
 	s.register(s.grpc)
 	healthpb.RegisterHealthServer(s.grpc, s.health)
@@ -141,11 +141,15 @@ func options(cfg Config) []grpc.ServerOption {
 	}
 }
 
-// Publish makes snapshot the one that is served, and wakes the streams that it
-// concerns. It is safe for concurrent use; the last one to return has the last
-// word.
-func (s *Server) Publish(snapshot *resources.Snapshot) {
-	s.core.publish(map[string]*resources.Snapshot{everyone: snapshot})
+// Publish makes snapshots the ones that are served, and wakes the streams of the
+// groups that they concern. It is safe for concurrent use; the last one to return
+// has the last word.
+func (s *Server) Publish(snapshots *resources.Snapshots) {
+	byGroup := map[string]*resources.Snapshot{everyone: snapshots.For(everyone)}
+	for _, group := range snapshots.Groups() {
+		byGroup[group] = snapshots.For(group)
+	}
+	s.core.publish(byGroup)
 }
 
 // Serve serves on listener, which it closes, until ctx ends. Then it drains:

@@ -60,7 +60,7 @@ const everyType = `resources:
     "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
 `
 
-func snapshot(t *testing.T, text string) *resources.Snapshot {
+func snapshot(t testing.TB, text string) *resources.Snapshots {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "all.yaml"), []byte(text), 0o600); err != nil {
@@ -75,19 +75,19 @@ func snapshot(t *testing.T, text string) *resources.Snapshot {
 
 type fixture struct {
 	*xds.Server
-	t        *testing.T
+	t        testing.TB
 	conn     *grpc.ClientConn
 	registry *prometheus.Registry
 	log      *logtest.Buffer
 	stop     func() error
 }
 
-func start(t *testing.T, change ...func(*xds.Config)) *fixture {
+func start(t testing.TB, change ...func(*xds.Config)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, registry: prometheus.NewPedanticRegistry(), log: &logtest.Buffer{}}
 	cfg := xds.Config{
-		Credentials: insecure.NewCredentials(), Snapshot: snapshot(t, everyType),
-		Logger: slog.New(slog.NewTextHandler(f.log, nil)), Registerer: f.registry,
+		Credentials: insecure.NewCredentials(), Snapshots: snapshot(t, everyType),
+		Logger: slog.New(slog.NewTextHandler(f.log, nil)), Registerer: f.registry, ListenerDrain: 1,
 	}
 	for _, c := range change {
 		c(&cfg)
@@ -170,7 +170,7 @@ func openDelta(f *fixture, method string) *grpc.GenericClientStream[discovery.De
 }
 
 // ask sends a request and returns the response to it.
-func ask[Req, Resp any](t *testing.T, stream *grpc.GenericClientStream[Req, Resp], req *Req) *Resp {
+func ask[Req, Resp any](t testing.TB, stream *grpc.GenericClientStream[Req, Resp], req *Req) *Resp {
 	t.Helper()
 	if err := stream.Send(req); err != nil {
 		t.Fatal(err)

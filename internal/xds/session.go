@@ -140,7 +140,10 @@ func (s *session[Req]) take(req Req) error {
 	w := s.watches[i]
 	s.answered(w, req)
 	err = s.variant.take(w, req, s.current().types[i], s.legacy && isWhole(typeURL))
-	s.resumed = s.resumed || w.resumed
+	if w.resumed && !s.resumed {
+		// It may have replaced listeners just before it came.
+		s.resumed, s.drained = true, later(s.drained, time.Now().Add(s.drainTime))
+	}
 	return err
 }
 

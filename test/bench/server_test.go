@@ -84,7 +84,7 @@ func (s serverSpec) serveContour(ctx context.Context, listener net.Listener) err
 	}
 	door := handshake.New(handshake.Config{TLS: credentials.ServerTLS(provider), Logger: log, Registerer: registry})
 	defer door.Close()
-	server := xds.New(xds.Config{Credentials: door, Snapshot: folder.Snapshot(), Logger: log, Registerer: registry})
+	server := xds.New(xds.Config{Credentials: door, Snapshots: folder.Snapshots(), Logger: log, Registerer: registry})
 	return server.Serve(ctx, door.Listener(listener))
 }
 
@@ -113,7 +113,7 @@ func (s serverSpec) stockCache(ctx context.Context) (cache.Cache, error) {
 	}
 	byType := make(map[resource.Type][]types.Resource)
 	for _, t := range resources.Types() {
-		for _, r := range read.Resources(t.URL) {
+		for _, r := range read.For("").Resources(t.URL) {
 			byType[t.URL] = append(byType[t.URL], r.Message)
 		}
 	}

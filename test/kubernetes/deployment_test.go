@@ -131,11 +131,11 @@ func listeners(t *testing.T, objects []object) []*listenerv3.Listener {
 			must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 		}
 	}
-	snapshot, err := resources.Read(resources.Config{Dir: dir})
+	snapshots, err := resources.Read(resources.Config{Dir: dir})
 	must(t, err)
 	var found []*listenerv3.Listener
 	for _, typ := range resources.Types() {
-		for _, r := range snapshot.Resources(typ.URL) {
+		for _, r := range snapshots.For("").Resources(typ.URL) {
 			if l, ok := r.Message.(*listenerv3.Listener); ok {
 				found = append(found, l)
 			}
