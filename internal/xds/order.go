@@ -210,9 +210,9 @@ func (s *session[Req]) keeps(i int) bool {
 }
 
 // awaitsClusters tells whether an Envoy that comes from an earlier stream has not
-// asked for clusters yet, which it does first of all unless some of those that it
-// has are not warm. Its listeners and routes wait for that.
+// asked for clusters yet, which Envoys do first of all, unless some of those that
+// they have are not warm. Its listeners and routes wait for that.
 func (s *session[Req]) awaitsClusters() bool {
-	return s.typeURL == "" && s.legacy && s.watches[clusterIndex] == nil &&
+	return s.typeURL == "" && s.envoy && s.watches[clusterIndex] == nil &&
 		slices.ContainsFunc(s.watches, func(w *watch) bool { return w != nil && w.resumed })
 }

@@ -56,7 +56,8 @@ type session[Req request] struct {
 
 	group   string   // of the first request, for good
 	watches []*watch // in the order of served; nil before the first request
-	legacy  bool
+	legacy  bool     // naming nothing means everything
+	envoy   bool     // the client is an Envoy
 	nonces  uint64
 
 	// target is the generation that the client is being brought to.
@@ -162,6 +163,7 @@ func (s *session[Req]) identify(node *corev3.Node) {
 	s.books.identify(node)
 	s.group = node.GetCluster()
 	// gRPC's clients name what they want, and mean nothing when they name nothing.
+	s.envoy = node.GetUserAgentName() == "envoy"
 	s.legacy = !strings.HasPrefix(node.GetUserAgentName(), "gRPC")
 }
 
