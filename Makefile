@@ -10,6 +10,9 @@ ENVOY_OLDEST_VERSION   = $(shell awk '$$1 == "OldestVersion" { gsub(/"/, "", $$3
 SSLYZE_VERSION         = $(shell awk '$$1 == "const" && $$2 == "sslyzeVersion" { gsub(/"/, "", $$4); print $$4 }' test/outside/sslyze_test.go)
 GRPCIO_VERSION         = $(shell awk '$$1 == "const" && $$2 == "grpcioVersion" { gsub(/"/, "", $$4); print $$4 }' test/grpc/python_test.go)
 
+# More flags of the benchmarks.
+BENCH ?=
+
 # How long `make fuzz` stays with each fuzz test.
 FUZZTIME ?= 10s
 
@@ -134,8 +137,8 @@ fuzz: ## fuzz each fuzz test for FUZZTIME (10s)
 	done
 
 .PHONY: bench
-bench: ## measure what contour adds to crypto/tls and gRPC, as ratios beside their goals; takes two minutes
-	go test -run '^$$' -bench . -benchtime 1x ./test/bench
+bench: ## measure contour against crypto/tls, gRPC and go-control-plane, and write docs/benchmarks; BENCH='-clients 1000' for more
+	go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/bench -report '$(CURDIR)/docs/benchmarks/README.md' $(BENCH)
 
 .PHONY: clean
 clean: ## remove what make built and installed

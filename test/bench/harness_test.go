@@ -3,6 +3,10 @@ package bench
 import (
 	"context"
 	"crypto/tls"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/contour-xds/contour/internal/certtest"
@@ -82,6 +86,51 @@ func TestAGoalIsMetOnItsOwnSide(t *testing.T) {
 	} {
 		if !row.goal.met(row.met) || row.goal.met(row.not) {
 			t.Errorf("%s: %v is to meet it and %v is not", row.goal.text, row.met, row.not)
+		}
+	}
+}
+
+func TestQuantile(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		values []float64
+		part   float64
+		want   float64
+	}{
+		{"99 of 100 of none", nil, 0.99, 0},
+		{"half of an even number", []float64{4, 1, 3, 2}, 0.5, 2},
+		{"99 of 100 of a few is all of them", []float64{1, 9, 5}, 0.99, 9},
+	} {
+		if got := quantile(row.values, row.part); got != row.want {
+			t.Errorf("what %s has: got %v, want %v", row.name, got, row.want)
+		}
+	}
+}
+
+func TestReportShowsFiguresThatCount(t *testing.T) {
+	for value, want := range map[float64]string{
+		0: "0", 0.012345: "0.0123", 1.2345: "1.23", 140207: "140207", 1000: "1000", math.NaN(): "",
+	} {
+		if got := figure(value); got != want {
+			t.Errorf("%v is shown as %q, want %q", value, got, want)
+		}
+	}
+}
+
+func TestReportSaysWhatIsMissed(t *testing.T) {
+	var r reported
+	r.add("BenchmarkFanOut/delta", comparison{unit: "s", baseline: stockKind, goal: atMost(0.1), base: []float64{2}, ours: []float64{1}})
+	r.add("BenchmarkFanOut/delta", comparison{unit: "s", baseline: linearKind, base: []float64{4}, ours: []float64{1}})
+	path := filepath.Join(t.TempDir(), "report.md")
+	must(t, r.write(path))
+	text, err := os.ReadFile(path)
+	must(t, err)
+	for _, want := range []string{
+		"| delta | s | stock-grpc | 2.00 | 1.00 | 0.500 | at most 0.1 | MISSED |\n",
+		"| delta | s | linear-cache | 4.00 | 1.00 | 0.250 |  |  |\n",
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the report lacks %q:\n%s", want, text)
 		}
 	}
 }

@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	clusterURL = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
-	secretURL  = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
+	clusterURL  = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
+	listenerURL = "type.googleapis.com/envoy.config.listener.v3.Listener"
+	secretURL   = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
 )
 
 // connections is how many are held open at once.

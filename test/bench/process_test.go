@@ -2,15 +2,15 @@ package bench
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"os"
-	"os/exec"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,44 +27,65 @@ const serverVariable = "CONTOUR_BENCH_SERVER"
 type usage struct {
 	// CPU is the time of all its threads, in the kernel too.
 	CPU time.Duration
+	// Allocations is how often it took memory from the heap.
+	Allocations uint64
 	// Heap and Stack are the bytes of spans in use after a collection, Resident is
 	// the process's memory as the kernel counts it, 0 where that is not known.
 	Heap, Stack, Resident uint64
+	// Published is when it began to publish, if it was told to.
+	Published time.Time
 }
 
-// beServer serves on a free port of loopback, which it prints, until its standard
-// input ends.
+// beServer serves on loopback and says where, when all is loaded, until its
+// standard input ends.
 func beServer(given string) error {
 	var spec serverSpec
 	if err := json.Unmarshal([]byte(given), &spec); err != nil {
 		return fmt.Errorf("reading %s: %w", serverVariable, err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", cmp.Or(spec.Addr, "127.0.0.1:0"))
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(os.Stdout, listener.Addr())
 	profile, err := spec.profile()
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	go func() {
-		defer cancel()
-		answers := json.NewEncoder(os.Stdout)
-		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-			err := answers.Encode(used(lines.Text() == "memory"))
-			if err != nil {
-				return // nobody is left to ask
-			}
-			profile.heap()
-		}
-	}()
-	if err := spec.serve(ctx, listener); err != nil {
+	ready := func(publish func() error) {
+		fmt.Fprintln(os.Stdout, listener.Addr())
+		go func() {
+			defer cancel()
+			obey(publish, profile)
+		}()
+	}
+	if err := spec.serve(ctx, listener, ready); err != nil {
 		return fmt.Errorf("serving as %s: %w", spec.Kind, err)
 	}
 	return profile.close()
+}
+
+// obey does what the lines on standard input say, until they end.
+func obey(publish func() error, profile *profile) {
+	answers := json.NewEncoder(os.Stdout)
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		begin := time.Now()
+		if lines.Text() == "publish" {
+			if err := publish(); err != nil {
+				fmt.Fprintln(os.Stderr, "publishing:", err)
+				return
+			}
+		}
+		u := used(lines.Text() == "memory")
+		u.Published = begin
+		if err := answers.Encode(u); err != nil {
+			return // nobody is left to ask
+		}
+		if lines.Text() != "publish" {
+			profile.heap()
+		}
+	}
 }
 
 // used is the usage of this process. Memory is told only when asked for, since the
@@ -80,6 +101,9 @@ func used(memory bool) usage {
 		runtime.ReadMemStats(&stats)
 		u.Heap, u.Stack, u.Resident = stats.HeapInuse, stats.StackInuse, resident()
 	}
+	allocations := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}}
+	metrics.Read(allocations)
+	u.Allocations = allocations[0].Value.Uint64()
 	var r syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &r) == nil {
 		u.CPU = time.Duration(r.Utime.Nano() + r.Stime.Nano())
@@ -103,63 +127,34 @@ func resident() uint64 {
 
 // server is a server in a process of its own.
 type server struct {
-	b       testing.TB
-	kind    string
-	addr    string
-	process *exec.Cmd
-	stdin   io.WriteCloser
-	stdout  *bufio.Reader
+	child
+	addr string
 }
 
 // start starts a server and returns when it listens. The caller stops it.
-func start(b testing.TB, spec serverSpec) *server {
+func start(b testing.TB, spec serverSpec, env ...string) *server {
 	b.Helper()
 	spec.Profiles = *profiles
-	text, err := json.Marshal(spec)
-	must(b, err)
-	s := &server{b: b, kind: spec.Kind, process: exec.Command(os.Args[0])}
-	s.process.Env = append(os.Environ(), serverVariable+"="+string(text))
-	s.process.Stderr = os.Stderr
-	s.stdin, err = s.process.StdinPipe()
-	must(b, err)
-	stdout, err := s.process.StdoutPipe()
-	must(b, err)
-	s.stdout = bufio.NewReader(stdout)
-	must(b, s.process.Start())
-	line, err := s.stdout.ReadString('\n')
-	must(b, err)
-	s.addr = strings.TrimSpace(line)
+	s := &server{child: launch(b, spec.Kind, serverVariable, spec, env...)}
+	s.addr = s.say()
 	return s
 }
 
-// stop ends the process.
-func (s *server) stop() {
-	s.b.Helper()
-	_ = s.stdin.Close()
-	if err := s.process.Wait(); err != nil {
-		s.b.Errorf("the server %s: %v", s.kind, err)
-	}
-}
+// usage asks the server for what it has used, but not for its memory.
+func (s *server) usage() usage { return s.told("usage") }
 
 // cpu asks the server for its processor time.
-func (s *server) cpu() time.Duration { return s.ask("cpu").CPU }
+func (s *server) cpu() time.Duration { return s.usage().CPU }
 
 // memory asks the server for its memory after a collection.
-func (s *server) memory() usage { return s.ask("memory") }
+func (s *server) memory() usage { return s.told("memory") }
 
-func (s *server) ask(what string) usage {
+// publish has the server publish that one resource changed.
+func (s *server) publish() usage { return s.told("publish") }
+
+func (s *server) told(what string) usage {
 	s.b.Helper()
-	fmt.Fprintln(s.stdin, what)
-	line, err := s.stdout.ReadBytes('\n')
-	must(s.b, err)
 	var u usage
-	must(s.b, json.Unmarshal(line, &u))
+	s.ask(&u, what)
 	return u
-}
-
-func must(b testing.TB, err error) {
-	b.Helper()
-	if err != nil {
-		b.Fatal(err)
-	}
 }

@@ -2,22 +2,13 @@ package bench
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
 
-	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
-	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
-	"github.com/envoyproxy/go-control-plane/pkg/cache/v3"
-	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
-	controlplane "github.com/envoyproxy/go-control-plane/pkg/server/v3"
 	"github.com/prometheus/client_golang/prometheus"
-	"google.golang.org/grpc"
-	grpccredentials "google.golang.org/grpc/credentials"
 
 	"github.com/contour-xds/contour/internal/credentials"
 	"github.com/contour-xds/contour/internal/handshake"
@@ -29,33 +20,46 @@ import (
 const (
 	// contourKind is contour as its command line puts it together.
 	contourKind = "contour"
-	// bareKind is crypto/tls and no more: it answers a handshake with as many bytes
-	// as contour does.
+	// bareKind is crypto/tls and no more: it answers a handshake, and pushes, with as
+	// many bytes as contour does.
 	bareKind = "bare-tls"
-	// stockKind is gRPC with its defaults, and go-control-plane's own server on it.
+	// stockKind is gRPC with its defaults, and go-control-plane's own server on it,
+	// with a SnapshotCache.
 	stockKind = "stock-grpc"
+	// linearKind is the same with a LinearCache of clusters.
+	linearKind = "linear-cache"
 )
 
 // A serverSpec says what a server is. It goes to the server's process as JSON.
 type serverSpec struct {
 	Kind string
 	// Dir holds ca.pem, tls.crt, tls.key and, in the folder resources, what is served.
+	// In the folder changed is what is served by turns with it, when it is there.
 	Dir string
-	// AnswerBytes is what a bare server sends after a handshake.
-	AnswerBytes int
+	// Optional. Addr is where it listens; unset means a free port of loopback.
+	Addr string
+	// AnswerBytes is what a bare server sends after a handshake, and PushBytes when it
+	// publishes.
+	AnswerBytes, PushBytes int
 	// Optional. Profiles is the folder for profiles.
 	Profiles string
 }
 
-// serve serves on listener, which it closes, until ctx ends.
-func (s serverSpec) serve(ctx context.Context, listener net.Listener) error {
+// serve serves on listener, which it closes, until ctx ends. It calls ready when
+// all is loaded, with what publishes a change.
+func (s serverSpec) serve(ctx context.Context, listener net.Listener, ready func(publish func() error)) error {
 	switch s.Kind {
 	case contourKind:
-		return s.serveContour(ctx, listener)
-	case stockKind:
-		return s.serveStock(ctx, listener)
+		return s.serveContour(ctx, listener, ready)
+	case stockKind, linearKind:
+		return s.serveStock(ctx, listener, ready)
 	default:
-		return s.serveBare(ctx, listener)
+		bare, err := s.newBare()
+		if err != nil {
+			return err
+		}
+		ready(bare.publish)
+		return bare.serve(ctx, listener)
 	}
 }
 
@@ -70,7 +74,7 @@ func (s serverSpec) provider(log *slog.Logger) (*credentials.File, error) {
 
 // serveContour is what cmd/contour does, with its defaults, but for the listener of
 // metrics and the following of files.
-func (s serverSpec) serveContour(ctx context.Context, listener net.Listener) error {
+func (s serverSpec) serveContour(ctx context.Context, listener net.Listener, ready func(publish func() error)) error {
 	log := slog.New(slog.DiscardHandler)
 	registry := prometheus.NewRegistry()
 	provider, err := s.provider(log)
@@ -78,92 +82,43 @@ func (s serverSpec) serveContour(ctx context.Context, listener net.Listener) err
 		return err
 	}
 	defer provider.Close()
-	folder, err := resources.Open(resources.Config{Dir: s.path("resources"), Logger: log, Registerer: registry})
+	turns, err := s.turns()
 	if err != nil {
 		return err
 	}
 	door := handshake.New(handshake.Config{TLS: credentials.ServerTLS(provider), Logger: log, Registerer: registry})
 	defer door.Close()
-	server := xds.New(xds.Config{Credentials: door, Snapshots: folder.Snapshots(), Logger: log, Registerer: registry})
+	server := xds.New(xds.Config{Credentials: door, Snapshots: turns.now(), Logger: log, Registerer: registry})
+	ready(func() error {
+		server.Publish(turns.next())
+		return nil
+	})
 	return server.Serve(ctx, door.Listener(listener))
 }
 
-// serveStock is what go-control-plane's documentation shows, with contour's TLS
-// config and snapshot.
-func (s serverSpec) serveStock(ctx context.Context, listener net.Listener) error {
-	provider, err := s.provider(nil)
-	if err != nil {
-		return err
-	}
-	defer provider.Close()
-	snapshots, err := s.stockCache(ctx)
-	if err != nil {
-		return err
-	}
-	g := grpc.NewServer(grpc.Creds(grpccredentials.NewTLS(credentials.ServerTLS(provider))))
-	discovery.RegisterAggregatedDiscoveryServiceServer(g, controlplane.NewServer(ctx, snapshots, nil))
-	defer context.AfterFunc(ctx, g.Stop)()
-	return g.Serve(listener)
+// turns are the snapshots that are published by turns: what the folder holds
+// before and after a change. They are read beforehand by all servers alike, so that
+// what publishing takes has no parsing in it.
+type turns struct {
+	snapshots [2]*resources.Snapshots
+	turn      int
 }
 
-func (s serverSpec) stockCache(ctx context.Context) (cache.Cache, error) {
-	read, err := resources.Read(resources.Config{Dir: s.path("resources")})
+func (s serverSpec) turns() (*turns, error) {
+	before, err := resources.Read(resources.Config{Dir: s.path("resources")})
 	if err != nil {
 		return nil, err
 	}
-	byType := make(map[resource.Type][]types.Resource)
-	for _, t := range resources.Types() {
-		for _, r := range read.For("").Resources(t.URL) {
-			byType[t.URL] = append(byType[t.URL], r.Message)
-		}
+	after, err := resources.Read(resources.Config{Dir: s.path("changed")})
+	if errors.Is(err, fs.ErrNotExist) {
+		after, err = before, nil // nothing is published then
 	}
-	snapshot, err := cache.NewSnapshot("1", byType)
-	if err != nil {
-		return nil, err
-	}
-	snapshots := cache.NewSnapshotCache(false, cache.IDHash{}, nil)
-	return snapshots, snapshots.SetSnapshot(ctx, nodeID, snapshot)
+	return &turns{snapshots: [2]*resources.Snapshots{before, after}}, err
 }
 
-// serveBare has the TLS policy of contour spelled out: what contour's own config
-// costs is contour's.
-func (s serverSpec) serveBare(ctx context.Context, listener net.Listener) error {
-	cert, err := tls.LoadX509KeyPair(s.path("tls.crt"), s.path("tls.key"))
-	if err != nil {
-		return err
-	}
-	ca, err := os.ReadFile(s.path("ca.pem"))
-	if err != nil {
-		return err
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(ca)
-	config := &tls.Config{
-		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2"},
-		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: roots, SessionTicketsDisabled: true,
-	}
-	defer context.AfterFunc(ctx, func() { _ = listener.Close() })()
-	answer := settingsFrame(s.AnswerBytes)
-	for {
-		conn, err := listener.Accept()
-		if errors.Is(err, net.ErrClosed) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		go answerOnce(tls.Server(conn, config), answer)
-	}
-}
+func (t *turns) now() *resources.Snapshots { return t.snapshots[t.turn%len(t.snapshots)] }
 
-// answerOnce shakes hands, says so, and goes when the client goes.
-func answerOnce(conn *tls.Conn, answer []byte) {
-	defer conn.Close()
-	if conn.Handshake() != nil {
-		return
-	}
-	if _, err := conn.Write(answer); err != nil {
-		return
-	}
-	_, _ = conn.Read(make([]byte, len(answer)))
+func (t *turns) next() *resources.Snapshots {
+	t.turn++
+	return t.now()
 }
