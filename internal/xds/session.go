@@ -115,6 +115,7 @@ func (s *session[Req]) receive(requests chan<- Req, ended chan<- error) {
 		select {
 		case requests <- req:
 		case <-s.stream.Context().Done():
+			ended <- s.stream.Context().Err() // nobody else tells run that it is over
 			return
 		}
 	}
