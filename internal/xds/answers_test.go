@@ -10,6 +10,7 @@ import (
 // TestAnswers plays acceptance, refusal and the want of either (xDS protocol,
 // "ACK/NACK and resource type instance version").
 func TestAnswers(t *testing.T) {
+	t.Parallel()
 	rows := []struct {
 		name string
 		script
@@ -104,9 +105,27 @@ func TestAnswers(t *testing.T) {
 			accept cluster
 			sotw < cluster a@1
 			delta < cluster -b`},
+		{"a removal of what waits for nobody is told after a wildcard anew, beside what is held back", `
+			publish cluster/a@1 secret/s@1 secret/t@1
+			> cluster
+			< cluster a@1
+			> secret +s +t
+			< secret s@1 t@1 unanswered
+			publish cluster/a@2 secret/s@1 secret/t@1
+			< cluster a@2 unanswered
+			publish cluster/a@3 secret/t@1
+			delta > secret +*
+			delta < secret t@1 -s unanswered
+			accept secret
+			delta accept secret
+			accept cluster
+			< cluster a@3`},
 	}
 	for _, row := range rows {
-		t.Run(row.name, func(t *testing.T) { variants(t, row.script) })
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			variants(t, row.script)
+		})
 	}
 }
 

@@ -211,7 +211,7 @@ func TestPublishingOpeningAndClosingAtOnce(t *testing.T) {
 // in every state.
 func TestAStreamEndsWhenItsClientGoesWithoutAWord(t *testing.T) {
 	f := start(t)
-	f.Publish(bigSecrets(t, 0))
+	bigSecrets(t, f.Publish)()
 	conn, err := grpc.NewClient(f.conn.Target(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
@@ -229,6 +229,32 @@ func TestAStreamEndsWhenItsClientGoesWithoutAWord(t *testing.T) {
 	}
 	f.settled("all are open", 6)
 	_ = conn.Close()
+	f.settled("all are ended", 0)
+}
+
+// TestStreamsThatEndInMidSentence ends streams while requests of theirs are on their
+// way, at whatever moment that happens to be: the server forgets each.
+func TestStreamsThatEndInMidSentence(t *testing.T) {
+	f := start(t)
+	ads := discovery.NewAggregatedDiscoveryServiceClient(f.conn)
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for n := range 250 {
+				ctx, cancel := context.WithCancel(t.Context())
+				stream, err := ads.DeltaAggregatedResources(ctx)
+				if err != nil {
+					t.Error(err)
+				}
+				for range 20 { // an error is a stream that has ended already
+					_ = stream.Send(&discovery.DeltaDiscoveryRequest{Node: madeUp(i), TypeUrl: clusterType, ResourceNamesSubscribe: []string{"*"}})
+				}
+				time.Sleep(time.Duration(n%10) * 100 * time.Microsecond)
+				cancel()
+			}
+		})
+	}
+	all.Wait()
 	f.settled("all are ended", 0)
 }
 

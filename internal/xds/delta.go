@@ -31,7 +31,7 @@ func (delta) take(w *watch, req *discovery.DeltaDiscoveryRequest, now *typeState
 	for _, name := range req.GetResourceNamesSubscribe() {
 		w.answer = true
 		if name == wildcardName {
-			w.everything(now)
+			w.everything()
 			continue
 		}
 		if err := w.name(name); err != nil {
@@ -57,9 +57,13 @@ func (delta) take(w *watch, req *discovery.DeltaDiscoveryRequest, now *typeState
 
 // everything begins a subscription to all resources, each of which the client is to
 // be told of. What it has and was not told to drop is not forgotten.
-func (w *watch) everything(now *typeState) {
+func (w *watch) everything() {
 	if w.base != nil {
-		w.leaving = append(w.leaving, w.wanted(now.since(w.base).removed)...)
+		for _, r := range w.wanted(w.base.all) {
+			had := *r
+			had.version = "" // it is sent again all the same
+			w.leaving = append(w.leaving, &had)
+		}
 	}
 	w.wildcard, w.base = true, nil
 }
@@ -112,9 +116,12 @@ func (delta) due(w *watch, now *typeState, how extent) *response {
 	}
 	d, gone := noDiff, []*resource(nil)
 	had := w.leaving
-	if !how.marked {
+	if how.marked {
+		w.tellAhead(now, w.stale)
+	} else {
 		d = now.since(w.base)
 		gone = w.settleLeaving(now, d, how.keep)
+		had = slices.Concat(had, w.catchUp(now, how.keep))
 	}
 	resp := newResponse()
 	if w.wildcard && len(w.stale) == 0 && len(had) == 0 {

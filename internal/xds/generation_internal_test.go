@@ -19,7 +19,7 @@ func snapshotOf(t *testing.T, text string) *resources.Snapshot {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.For("")
+	return s.For(everyone)
 }
 
 // clusters is a snapshot of clusters with their timeouts, as in "a: 1s".

@@ -12,6 +12,7 @@ import (
 // of its issue. Its deadlocks (854, 875) and leaks (570, 913) are in
 // TestPublishingOpeningAndClosingAtOnce and TestChurnLeavesNothing.
 func TestDefectsKnownElsewhere(t *testing.T) {
+	t.Parallel()
 	rows := []struct {
 		name string
 		script
@@ -123,7 +124,10 @@ func TestDefectsKnownElsewhere(t *testing.T) {
 			< secret a@2`},
 	}
 	for _, row := range rows {
-		t.Run(row.name, func(t *testing.T) { variants(t, row.script) })
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			variants(t, row.script)
+		})
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 // TestOrder plays changes whose parts build on each other (xDS protocol, "Eventual
 // consistency considerations").
 func TestOrder(t *testing.T) {
+	t.Parallel()
 	rows := []struct {
 		name string
 		script
@@ -88,6 +89,73 @@ func TestOrder(t *testing.T) {
 			< route r@2
 			sotw < cluster a@2 b@1
 			delta < cluster b@1`},
+		{"a name that was answered ahead of its turn, as gone, is sent when it is back as it was", `
+			publish listener/l@1 route/a@1 route/b@1
+			> listener
+			< listener l@1
+			> route +a
+			< route a@1
+			publish listener/l@2 route/a@1
+			< listener l@2 unanswered
+			> route +b
+			sotw < route
+			delta < route -b
+			publish listener/l@2 route/a@1 route/b@1
+			accept listener
+			< route b@1`},
+		{"a name that was answered ahead of its turn, with what is taken back, is sent as it is again", `
+			publish listener/l@1 route/a@1 route/b@1
+			> listener
+			< listener l@1
+			> route +a
+			< route a@1
+			publish listener/l@2 route/a@1 route/b@2
+			< listener l@2 unanswered
+			> route +b
+			< route b@2
+			publish listener/l@2 route/a@1 route/b@1
+			accept listener
+			< route b@1`},
+		{"a name that was answered ahead of its turn is not sent again in its turn", `
+			publish listener/l@1 route/a@1 route/b@1
+			> listener
+			< listener l@1
+			> route +a
+			< route a@1
+			publish listener/l@2 route/a@2 route/b@2
+			< listener l@2 unanswered
+			> route +b
+			< route b@2
+			accept listener
+			< route a@2`},
+		{"a listener that was answered ahead stays in the set when another is asked for", `
+			publish cluster/a@1 listener/l@1
+			> cluster
+			< cluster a@1
+			> listener +l
+			< listener l@1
+			publish cluster/a@2 listener/l@1 listener/m@1
+			< cluster a@2 unanswered
+			> listener +m
+			sotw < listener l@1 m@1
+			delta < listener m@1
+			> listener +none
+			sotw < listener l@1 m@1
+			delta < listener -none
+			accept cluster`},
+		{"a listener that was asked for beside the wildcard comes in its turn", `
+			publish cluster/a@1 listener/l@1
+			> cluster
+			< cluster a@1
+			> listener +*
+			< listener l@1
+			publish cluster/a@2 listener/l@2
+			< cluster a@2 unanswered
+			> listener +l
+			sotw < listener l@1
+			delta < listener l@2
+			accept cluster
+			sotw < listener l@2`},
 		{"a removal alone is told at once", `
 			publish cluster/a@1 cluster/b@1 route/r>a@1
 			> cluster
@@ -150,7 +218,10 @@ func TestOrder(t *testing.T) {
 			accept cluster`},
 	}
 	for _, row := range rows {
-		t.Run(row.name, func(t *testing.T) { variants(t, row.script) })
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			variants(t, row.script)
+		})
 	}
 }
 

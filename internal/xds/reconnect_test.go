@@ -5,6 +5,7 @@ import "testing"
 // TestReconnecting plays clients that come back with what they have, to the same
 // process and to another one.
 func TestReconnecting(t *testing.T) {
+	t.Parallel()
 	rows := []struct {
 		name string
 		script
@@ -117,12 +118,16 @@ func TestReconnecting(t *testing.T) {
 			< cluster a@2`},
 	}
 	for _, row := range rows {
-		t.Run(row.name, func(t *testing.T) { variants(t, row.script) })
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			variants(t, row.script)
+		})
 	}
 }
 
 // TestRemovals plays resources that go, that never were, and that appear.
 func TestRemovals(t *testing.T) {
+	t.Parallel()
 	rows := []struct {
 		name string
 		script
@@ -192,6 +197,9 @@ func TestRemovals(t *testing.T) {
 			< endpoint none@1`},
 	}
 	for _, row := range rows {
-		t.Run(row.name, func(t *testing.T) { variants(t, row.script) })
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			variants(t, row.script)
+		})
 	}
 }

@@ -67,14 +67,15 @@ func startReference(t testing.TB) *reference {
 }
 
 // Publish does as [xds.Server.Publish].
-func (r *reference) Publish(snapshot *resources.Snapshots) {
+func (r *reference) Publish(snapshots *resources.Snapshots) {
+	snapshot := snapshots.For("")
 	var converted cache.Snapshot
 	for _, known := range resources.Types() {
 		items := make(map[string]types.ResourceWithTTL)
-		for one := range slices.Values(snapshot.For("").Resources(known.URL)) {
+		for one := range slices.Values(snapshot.Resources(known.URL)) {
 			items[one.Name] = types.ResourceWithTTL{Resource: one.Message}
 		}
-		converted.Resources[cache.GetResponseType(known.URL)] = cache.Resources{Version: snapshot.For("").Version(known.URL), Items: items}
+		converted.Resources[cache.GetResponseType(known.URL)] = cache.Resources{Version: snapshot.Version(known.URL), Items: items}
 	}
 	if err := r.cache.SetSnapshot(context.Background(), "", &converted); err != nil {
 		r.t.Errorf("publishing to the reference: %v", err)

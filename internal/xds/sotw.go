@@ -33,7 +33,7 @@ func (sotw) take(w *watch, req *discovery.DiscoveryRequest, now *typeState, lega
 	// Nothing named means everything, until it once names something.
 	w.implicit = len(names) == 0 && (first && legacy || w.implicit)
 	if all = all || w.implicit; all && !w.wildcard {
-		w.everything(now)
+		w.everything()
 		w.answer = true
 	}
 	w.wildcard = all
@@ -97,14 +97,20 @@ func (s sotw) due(w *watch, now *typeState, how extent) *response {
 		return nil
 	}
 	d, gone := noDiff, []*resource(nil)
+	var had []*resource
+	if how.marked && !w.wildcard { // under the wildcard the answer is what base says
+		defer w.tellAhead(now, w.stale)
+	}
 	if !how.marked {
 		d = now.since(w.base)
 		gone = w.settleLeaving(now, d, how.keep)
+		had = w.catchUp(now, how.keep)
 	}
-	silent := !w.answer && len(w.stale) == 0 && len(w.wanted(d.changed)) == 0 && (len(gone) == 0 || !isWhole(now.url))
+	nothing := !slices.ContainsFunc(w.wanted(d.changed), func(r *resource) bool { return !holds(had, r) })
+	silent := !w.answer && len(w.stale) == 0 && nothing && (len(gone) == 0 || !isWhole(now.url))
 	resp := newResponse()
 	if !silent {
-		version := s.fill(resp, w, now, d, how)
+		version := s.fill(resp, w, now, d, had, how)
 		resp.own = appendText(resp.own, sotwVersionField, version)
 		resp.own = appendText(resp.own, sotwTypeField, now.url)
 	}
@@ -118,12 +124,12 @@ func (s sotw) due(w *watch, now *typeState, how extent) *response {
 }
 
 // fill puts resources into a response, and returns the version of their set.
-func (s sotw) fill(resp *response, w *watch, now *typeState, d *diff, how extent) string {
+func (s sotw) fill(resp *response, w *watch, now *typeState, d *diff, had []*resource, how extent) string {
 	if w.wildcard || isWhole(now.url) {
 		return s.whole(w, now, how, resp)
 	}
 	var gone []*resource // which this variant can't tell
-	set := w.lacking(now, d, nil, &gone)
+	set := w.lacking(now, d, had, &gone)
 	resp.share(set, sotwField)
 	return versionOf(set)
 }
@@ -163,10 +169,20 @@ func (w *watch) namedOf(now, rest *typeState) []*resource {
 		state := rest
 		if _, asked := w.stale[name]; asked {
 			state = now
+		} else if i := slices.IndexFunc(w.ahead, func(r *resource) bool { return r.name == name }); i >= 0 {
+			if w.ahead[i].version != "" {
+				set = append(set, w.ahead[i])
+			}
+			continue
 		}
 		if r := state.get(name); r != nil {
 			set = append(set, r)
 		}
 	}
 	return set
+}
+
+// holds tells whether a resource is among others, in that version.
+func holds(all []*resource, r *resource) bool {
+	return slices.ContainsFunc(all, func(h *resource) bool { return h.name == r.name && h.version == r.version })
 }

@@ -13,24 +13,30 @@ import (
 
 const mebibyte = 1 << 20
 
-// bigSecrets is a snapshot of two mebibytes of secrets that differ from turn to
-// turn.
-func bigSecrets(t testing.TB, turn int) *resources.Snapshots {
+// bigSecrets returns a function that publishes two mebibytes of secrets, which
+// differ from one turn to the next.
+func bigSecrets(t testing.TB, publish func(*resources.Snapshots)) func() {
 	t.Helper()
 	text := strings.Repeat("x", 2*mebibyte/8)
-	var b strings.Builder
-	b.WriteString("resources:\n" + probes)
-	for i := range 8 {
-		fmt.Fprintf(&b, "- {\"@type\": %s, name: big-%d, generic_secret: {secret: {inline_string: turn %d %s}}}\n", secretType, i, turn, text)
+	var all []*resources.Snapshots
+	for turn := range 3 {
+		var b strings.Builder
+		b.WriteString("resources:\n" + probes)
+		for i := range 8 {
+			fmt.Fprintf(&b, "- {\"@type\": %s, name: big-%d, generic_secret: {secret: {inline_string: turn %d %s}}}\n", secretType, i, turn, text)
+		}
+		all = append(all, snapshot(t, b.String()))
 	}
-	return snapshot(t, b.String())
+	turn := 0
+	return func() { turn++; publish(all[turn%len(all)]) }
 }
 
 // TestAStalledReaderDelaysNobodyAndIsBounded opens streams that ask for everything
 // and read nothing, beside one that reads.
 func TestAStalledReaderDelaysNobodyAndIsBounded(t *testing.T) {
 	f := start(t)
-	f.Publish(bigSecrets(t, 0))
+	publish := bigSecrets(t, f.Publish)
+	publish()
 	for range 10 {
 		stalled := openDelta(f, adsDelta)
 		for range 3 { // the later ones find the stream blocked
@@ -49,7 +55,7 @@ func TestAStalledReaderDelaysNobodyAndIsBounded(t *testing.T) {
 	reader.answer("secret", false)
 	var before int64
 	for turn := range 40 {
-		f.Publish(bigSecrets(t, turn+1))
+		publish()
 		if u := reader.next(); u.label != "secret" || len(u.changed) != 1 {
 			t.Fatalf("the one that reads got %q", u)
 		}
@@ -75,14 +81,15 @@ func heap() int64 {
 // TestWhatWasPublishedIsForgotten follows many changes.
 func TestWhatWasPublishedIsForgotten(t *testing.T) {
 	f := start(t)
-	f.Publish(bigSecrets(t, 0))
+	publish := bigSecrets(t, f.Publish)
+	publish()
 	p := newPeer(t, f.conn, true)
 	p.subscribe("secret", []string{"*"}, nil)
 	p.next()
 	p.answer("secret", false)
 	var before int64
 	for turn := range 25 {
-		f.Publish(bigSecrets(t, turn+1))
+		publish()
 		if u := p.next(); len(u.changed) != 8 {
 			t.Fatalf("got %q", u)
 		}

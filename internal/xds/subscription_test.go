@@ -5,6 +5,7 @@ import "testing"
 // TestSubscriptions plays each way of changing a subscription (xDS protocol, "How
 // the client specifies what resources to return").
 func TestSubscriptions(t *testing.T) {
+	t.Parallel()
 	rows := []struct {
 		name string
 		script
@@ -178,7 +179,10 @@ func TestSubscriptions(t *testing.T) {
 			publish cluster/a@2`},
 	}
 	for _, row := range rows {
-		t.Run(row.name, func(t *testing.T) { variants(t, row.script) })
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			variants(t, row.script)
+		})
 	}
 }
 

@@ -25,6 +25,9 @@ type watch struct {
 	// leaving are resources that are gone, and that the client still has: it may not
 	// lose them before it has what no longer refers to them.
 	leaving []*resource
+	// ahead is what the client was told while base stayed behind, when it asked: a
+	// resource without a version is one that does not exist.
+	ahead []*resource
 
 	// resumed says that the client came with what an earlier stream gave it, and was
 	// sent nothing since: it goes on with that until it is.
@@ -117,6 +120,45 @@ func (w *watch) replaces(now *typeState) bool {
 	d := now.since(w.base)
 	return w.base != nil && (len(w.wanted(d.removed)) > 0 ||
 		slices.ContainsFunc(w.wanted(d.changed), func(r *resource) bool { return w.base.get(r.name) != nil }))
+}
+
+// tellAhead notes that the client is told of stale names as they are in a state that
+// it is not brought to yet.
+func (w *watch) tellAhead(now *typeState, names map[string]struct{}) {
+	for name := range names {
+		told := &resource{name: name}
+		if r := now.get(name); r != nil {
+			told = r
+		}
+		w.ahead = append(without(w.ahead, name), told)
+	}
+}
+
+func without(all []*resource, name string) []*resource {
+	return slices.DeleteFunc(all, func(r *resource) bool { return r.name == name })
+}
+
+// catchUp corrects what follows from base by what the client was told ahead, once it
+// is brought to a state. It returns what the client has of that state already.
+func (w *watch) catchUp(now *typeState, keep bool) (had []*resource) {
+	for _, told := range w.ahead {
+		if !w.wants(told.name) {
+			continue
+		}
+		r := now.get(told.name)
+		switch {
+		case r == nil && told.version == "":
+			w.leaving = without(w.leaving, told.name)
+		case r == nil && keep:
+			w.leaving = append(without(w.leaving, told.name), told)
+		case r != nil && r.version == told.version:
+			had = append(had, told)
+		default:
+			w.mark(told.name)
+		}
+	}
+	w.ahead = nil
+	return had
 }
 
 // settleLeaving brings the list of what is leaving to a new state. What changed
