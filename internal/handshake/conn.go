@@ -11,9 +11,9 @@ import (
 
 // A conn is the raw connection, below TLS. In its handshake, it is here that
 // waiting for the peer is told from waiting for this server's CPU: crypto/tls
-// computes between one Read or Write and the next. Later it is
-// here that the end is seen for certain: gRPC closes the raw connection where it
-// gives up between handshake and first frame, and the TLS connection closes it too.
+// computes between one Read or Write and the next. Later it is here that the end is
+// seen for certain: gRPC closes the raw connection where it gives up between
+// handshake and first frame, and the TLS connection closes it too.
 type conn struct {
 	net.Conn
 	register *register

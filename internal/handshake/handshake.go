@@ -41,7 +41,6 @@ type Config struct {
 // use.
 type Door struct {
 	inner    credentials.TransportCredentials
-	secure   bool
 	register *register
 	turns    *turns
 	log      *refusalLog
@@ -57,13 +56,12 @@ func New(cfg Config) *Door {
 	limits := cfg.Limits.withDefaults()
 	d := &Door{
 		inner:    insecure.NewCredentials(),
-		secure:   cfg.TLS != nil,
 		register: newRegister(limits),
 		turns:    newTurns(limits.CPUs),
 		log:      newRefusalLog(cfg.Logger, cfg.LogInterval),
 	}
 	d.metrics = newMetrics(d.register)
-	if d.secure {
+	if cfg.TLS != nil {
 		d.inner = credentials.NewTLS(observe(cfg.TLS))
 	}
 	if cfg.Registerer != nil {

@@ -13,7 +13,8 @@ type Limits struct {
 	// behind one address.
 	PendingPerSource int
 	// Optional. CPUs is how many handshakes may compute at once; unset means one for
-	// each CPU that Go uses. The others wait for their turn, in order of arrival.
+	// each CPU that Go uses. The others wait for their turn: those that this server has
+	// answered already before those that begin, and else in order of arrival.
 	CPUs int
 	// Optional. Connections is how many may be through their handshake and open;
 	// unset means [DefaultConnections]. What comes beyond is closed.

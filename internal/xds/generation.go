@@ -28,11 +28,9 @@ type typeState struct {
 	version string
 	all     []*resource // sorted by name
 
-	// fields is all resources as the field of a response, for whoever gets all of
-	// them. It is made when the first one does.
-	fields struct {
-		sotw, delta onceBytes
-	}
+	// fields is all resources as the field of a state-of-the-world response, for
+	// whoever gets all of them. It is made when the first one does.
+	fields onceBytes
 
 	mu    sync.Mutex // guards diffs
 	diffs map[uint64]*diff

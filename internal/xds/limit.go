@@ -14,8 +14,9 @@ import (
 )
 
 // A streamLimit bounds how many calls are open at once, of whatever service,
-// health's included: each is a stream of HTTP/2. A connection has a bound of its own; this one holds for all
-// of them together, against a client that is trusted and broken.
+// health's included: each is a stream of HTTP/2. A connection has a bound of its
+// own; this one holds for all of them together, against a client that is trusted
+// and broken.
 type streamLimit struct {
 	limit   int64
 	open    atomic.Int64

@@ -137,13 +137,10 @@ func (s *session[Req]) takeAway() error {
 	if !leaving {
 		return nil
 	}
-	if early := s.resumed && (s.watches[listenerIndex] == nil || s.watches[routeIndex] == nil); early && !s.waited {
-		s.waited = true
-		s.drained = later(s.drained, time.Now().Add(orderPatience))
-	} else if !early {
+	if s.resumed && s.watches[listenerIndex] != nil && s.watches[routeIndex] != nil {
 		s.resumed = false
 	}
-	if time.Now().Before(s.drained) {
+	if time.Now().Before(s.gone()) {
 		return nil
 	}
 	for i, w := range s.watches {
@@ -157,11 +154,12 @@ func (s *session[Req]) takeAway() error {
 	return nil
 }
 
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
+// gone is when nothing of the client refers to what it is to lose.
+func (s *session[Req]) gone() time.Time {
+	if s.resumed && s.asked.After(s.drained) {
+		return s.asked
 	}
-	return b
+	return s.drained
 }
 
 // hold notes whether something is kept back.
@@ -185,8 +183,8 @@ func (s *session[Req]) patience() <-chan time.Time {
 	switch {
 	case !s.heldSince.IsZero():
 		at = s.heldSince.Add(orderPatience)
-	case time.Now().Before(s.drained):
-		at = s.drained
+	case time.Now().Before(s.gone()):
+		at = s.gone()
 	default:
 		return nil
 	}

@@ -69,10 +69,10 @@ type session[Req request] struct {
 	// drainTime.
 	drained   time.Time
 	drainTime time.Duration
-	// resumed says that the client came with what an earlier stream gave it, and that
-	// it may not yet have asked for all that refers to it; waited, that it was given the
-	// time to.
-	resumed, waited bool
+	// resumed says that the client came with what an earlier stream gave it, and has
+	// not yet asked for all that refers to it; asked is when it should have.
+	resumed bool
+	asked   time.Time
 }
 
 // run serves the stream until it ends, or ctx does.
@@ -144,7 +144,8 @@ func (s *session[Req]) take(req Req) error {
 	err = s.variant.take(w, req, s.current().types[i], s.legacy && isWhole(typeURL))
 	if w.resumed && !s.resumed {
 		// It may have replaced listeners just before it came.
-		s.resumed, s.drained = true, later(s.drained, time.Now().Add(s.drainTime))
+		now := time.Now()
+		s.resumed, s.asked, s.drained = true, now.Add(orderPatience), now.Add(s.drainTime)
 	}
 	return err
 }
@@ -163,8 +164,8 @@ func (s *session[Req]) identify(node *corev3.Node) {
 	s.watches = make([]*watch, len(served))
 	s.books.identify(node)
 	s.group = node.GetCluster()
-	// gRPC's clients name what they want, and mean nothing when they name nothing.
 	s.envoy = node.GetUserAgentName() == "envoy"
+	// gRPC's clients name what they want, and mean nothing when they name nothing.
 	s.legacy = !strings.HasPrefix(node.GetUserAgentName(), "gRPC")
 }
 
