@@ -40,8 +40,9 @@ var rooms = map[string]struct {
 	"internal/resources":          {[]string{"internal/files", "internal/pemfile"}, "the resource side never asks what the channel is made of"},
 	"internal/resources/gentypes": {nil, "a generator runs before what it generates"},
 	"internal/xds":                {[]string{"internal/resources"}, "the server is given its credentials and never builds them"},
-	"test/contour":                {[]string{"test/envoy"}, "the tests' contour is the real binary, which has flags and no packages"},
-	"test/envoy":                  {[]string{"internal/resources"}, "the tests' Envoy is the same for every room; it knows resources by their message types alone"},
+	"test/contour":                {[]string{"test/envoy", "test/process"}, "the tests' contour is the real binary, which has flags and no packages"},
+	"test/envoy":                  {[]string{"internal/resources", "test/process"}, "the tests' Envoy is the same for every room; it knows resources by their message types alone"},
+	"test/process":                {nil, "how a process ends with its test has nothing to do with what it is"},
 }
 
 // libraries says where a library may be used, by the beginning of its path. The

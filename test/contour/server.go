@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/contour-xds/contour/test/envoy"
+	"github.com/contour-xds/contour/test/process"
 )
 
 // deadline is how long an event may take that needs a second at most. It is
@@ -48,6 +49,7 @@ func Start(t testing.TB, args ...string) *Server {
 	defer log.Close()
 	args = append([]string{"serve", "--log-format", "json", "--metrics-port", "0", "--xds-port", "0"}, args...)
 	s.cmd = exec.Command(Binary(t), args...)
+	s.cmd.SysProcAttr = process.DieWithParent()
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {
 		t.Fatalf("starting contour: %v", err)

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/contour-xds/contour/test/process"
 )
 
 const (
@@ -105,7 +107,7 @@ func (e *Envoy) run(binary string, opts Options, args ...string) {
 	}
 	cmd := exec.Command(binary, append(args, opts.Args...)...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = opts.Dir, log, log
-	cmd.SysProcAttr = dieWithParent()
+	cmd.SysProcAttr = process.DieWithParent()
 	if err := cmd.Start(); err != nil {
 		e.t.Fatalf("starting Envoy: %v", err)
 	}
@@ -200,7 +202,7 @@ func Validate(t testing.TB, version, bootstrap string) error {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, Binary(t, version),
 		"--mode", "validate", "--config-path", bootstrap, "--log-level", "error", "--disable-hot-restart")
-	cmd.SysProcAttr = dieWithParent()
+	cmd.SysProcAttr = process.DieWithParent()
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		return nil

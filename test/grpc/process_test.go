@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/contour-xds/contour/test/envoy"
+	"github.com/contour-xds/contour/test/process"
 )
 
 // kinds are the clients, by what they are: each makes the command that calls target.
@@ -43,7 +44,7 @@ func startClient(t *testing.T, kind, bootstrap string) *client {
 	t.Helper()
 	cmd := kinds[kind](t, "xds:///"+service)
 	cmd.Env = append(cmd.Env, "GRPC_XDS_BOOTSTRAP="+bootstrap)
-	cmd.SysProcAttr = dieWithParent()
+	cmd.SysProcAttr = process.DieWithParent()
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	input, err := cmd.StdinPipe()

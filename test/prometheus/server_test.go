@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/contour-xds/contour/test/envoy"
+	"github.com/contour-xds/contour/test/process"
 )
 
 // deadline is how long an event may take that needs seconds at most. It is generous:
@@ -45,7 +46,7 @@ func startPrometheus(t *testing.T, target string) *server {
 	cmd := exec.Command(tool(t, "prometheus"),
 		"--config.file", config, "--storage.tsdb.path", filepath.Join(dir, "data"), "--web.listen-address", "127.0.0.1:0")
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = dieWithParent()
+	cmd.SysProcAttr = process.DieWithParent()
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("starting Prometheus: %v", err)
 	}
