@@ -97,24 +97,28 @@ var golden = map[string]bootstrap.Config{
 func TestBootstrapIsAsTheGoldenFileHasIt(t *testing.T) {
 	for name, cfg := range golden {
 		t.Run(name, func(t *testing.T) {
-			path := filepath.Join("testdata", name)
-			got := write(t, name, cfg)
-			if *update {
-				if err := os.WriteFile(path, got, 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("differs from %s, which -update writes anew (-want +got):\n%s", path, diff)
-			}
+			isGolden(t, filepath.Join("testdata", name), write(t, name, cfg))
 		})
 	}
 	if files, err := filepath.Glob("testdata/*.*"); err != nil || len(files) != len(golden) {
 		t.Errorf("testdata has %d files and not %d: %v", len(files), len(golden), err)
+	}
+}
+
+// isGolden holds what was written to a golden file, which -update writes anew.
+func isGolden(t *testing.T, path string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, got, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("differs from %s, which -update writes anew (-want +got):\n%s", path, diff)
 	}
 }
 

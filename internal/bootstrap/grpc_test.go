@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/contour-xds/contour/internal/bootstrap"
 )
 
@@ -53,20 +51,7 @@ var grpcGolden = map[string]bootstrap.GRPCConfig{
 func TestGRPCBootstrapIsAsTheGoldenFileHasIt(t *testing.T) {
 	for name, cfg := range grpcGolden {
 		t.Run(name, func(t *testing.T) {
-			path := filepath.Join("testdata", "grpc", name)
-			got := mustNewGRPC(t, cfg)
-			if *update {
-				if err := os.WriteFile(path, got, 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("differs from %s, which -update writes anew (-want +got):\n%s", path, diff)
-			}
+			isGolden(t, filepath.Join("testdata", "grpc", name), mustNewGRPC(t, cfg))
 		})
 	}
 	if files, err := filepath.Glob("testdata/grpc/*"); err != nil || len(files) != len(grpcGolden) {
