@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/grpc"
 )
 
@@ -19,13 +18,13 @@ func byName(a, b *resource) int { return cmp.Compare(a.name, b.name) }
 type delta struct{}
 
 // receive implements [variant].
-func (delta) receive(stream grpc.ServerStream) (*discovery.DeltaDiscoveryRequest, error) {
-	req := new(discovery.DeltaDiscoveryRequest)
+func (delta) receive(stream grpc.ServerStream) (*deltaRequest, error) {
+	req := new(deltaRequest)
 	return req, stream.RecvMsg(req)
 }
 
 // take brings a request into a watch. now is the state in force.
-func (delta) take(w *watch, req *discovery.DeltaDiscoveryRequest, now *typeState, legacy bool) error {
+func (delta) take(w *watch, req *deltaRequest, now *typeState, legacy bool) error {
 	first := !w.started
 	w.started = true
 	for _, name := range req.GetResourceNamesSubscribe() {
@@ -50,7 +49,7 @@ func (delta) take(w *watch, req *discovery.DeltaDiscoveryRequest, now *typeState
 	}
 	w.forget()
 	if first {
-		w.reconnect(req.GetInitialResourceVersions(), now)
+		w.reconnect(req.has, now)
 	}
 	return nil
 }
@@ -86,21 +85,20 @@ func (w *watch) unsubscribe(name string) {
 // reconnect takes over what the client has from an earlier stream, be it to
 // another process: it is told only what it lacks. What it subscribes to by name it
 // is told anyway.
-func (w *watch) reconnect(has map[string]string, now *typeState) {
+func (w *watch) reconnect(has heldList, now *typeState) {
 	w.resumed = len(has) > 0
 	if !w.wildcard || len(has) == 0 {
 		return
 	}
 	w.base = now
-	for _, r := range now.all {
-		if has[r.name] != r.version {
+	current, gone := now.held(has)
+	for i, r := range now.all {
+		if !current[i] {
 			w.mark(r.name)
 		}
 	}
-	for name := range has {
-		if now.get(name) == nil {
-			w.leaving = append(w.leaving, &resource{name: name})
-		}
+	for name := range gone {
+		w.leaving = append(w.leaving, &resource{name: name})
 	}
 	w.answer = len(w.stale) > 0
 }

@@ -146,8 +146,8 @@ func (r *response) share(all []*resource, field func(*resource) []byte) {
 
 const maxBuffers = 8
 
-// codec hands the buffers of a response out as they are, and leaves every other
-// message to gRPC's own codec. It is safe for concurrent use.
+// codec hands the buffers of a response out as they are, takes a delta request in
+// without a map, and leaves every other message to gRPC's own codec. It is safe for concurrent use.
 type codec struct{ encoding.CodecV2 }
 
 func newCodec() codec { return codec{encoding.GetCodecV2(proto.Name)} }
@@ -162,4 +162,15 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 		return nil, fmt.Errorf("encoding %T: %w", v, err)
 	}
 	return out, nil
+}
+
+// Unmarshal implements [encoding.CodecV2].
+func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	if r, ok := v.(*deltaRequest); ok {
+		return r.unmarshal(data)
+	}
+	if err := c.CodecV2.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("decoding %T: %w", v, err)
+	}
+	return nil
 }

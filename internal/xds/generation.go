@@ -32,6 +32,9 @@ type typeState struct {
 	// whoever gets all of them. It is made when the first one does.
 	fields onceBytes
 
+	// places finds a name in all. It is made when the first client comes back.
+	places onceIndex
+
 	mu    sync.Mutex // guards diffs
 	diffs map[uint64]*diff
 	// id names the state among those of this process, so that a diff needs no pointer
@@ -51,6 +54,22 @@ type onceBytes struct {
 func (o *onceBytes) get(encode func() []byte) []byte {
 	o.once.Do(func() { o.bytes = encode() })
 	return o.bytes
+}
+
+// onceIndex is made by the first who needs it.
+type onceIndex struct {
+	once   sync.Once
+	places map[string]int
+}
+
+func (o *onceIndex) of(all []*resource) map[string]int {
+	o.once.Do(func() {
+		o.places = make(map[string]int, len(all))
+		for i, r := range all {
+			o.places[r.name] = i
+		}
+	})
+	return o.places
 }
 
 // A resource is one resource, encoded once for all.
@@ -120,6 +139,21 @@ func (s *typeState) get(name string) *resource {
 		return nil
 	}
 	return s.all[i]
+}
+
+// held tells which of all a client has as they are, and which names it has that
+// don't exist. Of a name that it gives twice, the last one counts.
+func (s *typeState) held(has heldList) (current []bool, gone map[string]struct{}) {
+	current, gone = make([]bool, len(s.all)), make(map[string]struct{})
+	places := s.places.of(s.all)
+	for name, version := range has.all() {
+		if i, ok := places[string(name)]; ok {
+			current[i] = s.all[i].version == string(version)
+		} else {
+			gone[string(name)] = struct{}{}
+		}
+	}
+	return current, gone
 }
 
 // A diff is what changed between two states of a type. It is made once for all

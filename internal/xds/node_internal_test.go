@@ -26,12 +26,12 @@ func TestANodeIsWhoItSaidItIsAtFirst(t *testing.T) {
 			var c core
 			one := clusters(t, map[string]string{"a": "1s"})
 			c.publish(map[string]*resources.Snapshot{everyone: one, "x": one, "y": one})
-			s := &session[*discovery.DeltaDiscoveryRequest]{
-				books: books{log: slog.New(slog.DiscardHandler), metrics: newMetrics(nil)}, core: &c, variant: delta{},
+			s := &session[*discovery.DiscoveryRequest]{
+				books: books{log: slog.New(slog.DiscardHandler), metrics: newMetrics(nil)}, core: &c, variant: sotw{},
 			}
 			url := served[clusterIndex].URL
 			for _, node := range []*corev3.Node{row.first, {Id: "other", Cluster: "y", UserAgentName: "gRPC Go"}, nil} {
-				if err := s.take(&discovery.DeltaDiscoveryRequest{Node: node, TypeUrl: url}); err != nil {
+				if err := s.take(&discovery.DiscoveryRequest{Node: node, TypeUrl: url}); err != nil {
 					t.Fatal(err)
 				}
 				if s.group != row.group || s.node.GetId() != row.first.GetId() || !s.legacy {
