@@ -25,6 +25,9 @@ type Resource struct {
 	Body []byte
 	// Version is a hash of Body.
 	Version string
+	// Secrets and Extensions are the names of those that it has an Envoy ask this server
+	// for.
+	Secrets, Extensions []string
 }
 
 // String returns the name and version only, since the rest may be a private key.

@@ -84,6 +84,15 @@ func (u *unit) check() {
 // needed: a file's nodes are many times its size.
 func (u *unit) encode(earlier *Snapshot) {
 	options := proto.MarshalOptions{Deterministic: true}
+	secrets, extensions := map[*resource][]string{}, map[*resource][]string{}
+	for _, ref := range u.all {
+		switch ref.to.message {
+		case secretType:
+			secrets[ref.from] = append(secrets[ref.from], ref.to.name)
+		case extensionType:
+			extensions[ref.from] = append(extensions[ref.from], ref.to.name)
+		}
+	}
 	for _, r := range u.resources {
 		message := r.message
 		r.node, r.message = nil, nil
@@ -96,7 +105,7 @@ func (u *unit) encode(earlier *Snapshot) {
 			u.found = append(u.found, r.findingAt(r.line, "", "can't be encoded"))
 			continue
 		}
-		r.served = Resource{Name: r.name, Message: message, Body: body, Version: version(body)}
+		r.served = Resource{Name: r.name, Message: message, Body: body, Version: version(body), Secrets: secrets[r], Extensions: extensions[r]}
 		if before, ok := earlier.find(r.kind.URL, r.name); ok && bytes.Equal(before.Body, body) {
 			r.served = before
 		}

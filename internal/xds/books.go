@@ -28,12 +28,12 @@ func (b *books) identify(node *corev3.Node) {
 const maxPending = 64
 
 // sending is called before the response is on its way, so that the answer can't
-// come first.
-func (b *books) sending(w *watch) {
+// come first. told are the names that it says something of.
+func (b *books) sending(w *watch, told []string) {
 	if len(w.pending) == maxPending {
 		w.pending = slices.Delete(w.pending, 0, 1)
 	}
-	w.pending = append(w.pending, w.nonce)
+	w.pending = append(w.pending, pending{w.nonce, told})
 	w.counts.responses.Inc()
 }
 
@@ -41,12 +41,16 @@ func (b *books) sending(w *watch) {
 // first request that bears a response's nonce answers it, and refuses it when it
 // has an error (xDS protocol, "ACK/NACK and versioning").
 func (b *books) answered(w *watch, req request) {
-	i := slices.Index(w.pending, req.GetResponseNonce())
+	i := slices.IndexFunc(w.pending, func(p pending) bool { return p.nonce == req.GetResponseNonce() })
 	if i < 0 {
 		return
 	}
+	detail := req.GetErrorDetail()
+	if detail != nil {
+		w.refuse(w.pending[:i+1])
+	}
 	w.pending = slices.Delete(w.pending, 0, i+1) // those before it, too: a client answers in order, and may pass some over
-	if detail := req.GetErrorDetail(); detail != nil {
+	if detail != nil {
 		w.counts.nacks.Inc()
 		b.log.Warn("a client refused its configuration (NACK) and goes on with what it had",
 			"type", w.counts.label, "node", nodeText(b.node.GetId()), "cluster", nodeText(b.node.GetCluster()), "error", refusalText(detail.GetMessage()))

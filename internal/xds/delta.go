@@ -123,9 +123,11 @@ func (delta) due(w *watch, now *typeState, how extent) *response {
 	}
 	resp := newResponse()
 	if w.wildcard && len(w.stale) == 0 && len(had) == 0 {
-		resp.shared, resp.resources = [][]byte{d.deltaFields()}, len(d.changed)
+		resp.shared, resp.resources, resp.told = [][]byte{d.deltaFields()}, len(d.changed), d.names()
 	} else {
-		resp.share(w.lacking(now, d, had, &gone), deltaField)
+		lacking := w.lacking(now, d, had, &gone)
+		resp.share(lacking, deltaField)
+		resp.tell(lacking)
 	}
 	if w.stale = nil; !how.marked {
 		w.base = now
@@ -139,6 +141,9 @@ func (delta) due(w *watch, now *typeState, how extent) *response {
 	for _, r := range gone {
 		resp.own = appendText(resp.own, deltaRemovedField, r.name)
 	}
+	if len(gone) > 0 {
+		resp.told = slices.Concat(resp.told, namesOf(gone)) // they may be shared
+	}
 	return resp
 }
 
@@ -147,23 +152,28 @@ func (delta) due(w *watch, now *typeState, how extent) *response {
 // exist go to gone.
 func (w *watch) lacking(now *typeState, d *diff, had []*resource, gone *[]*resource) []*resource {
 	var lacking []*resource
+	kept := newSet(had)
 	for _, r := range d.changed {
 		_, marked := w.stale[r.name]
-		kept := slices.ContainsFunc(had, func(h *resource) bool { return h.name == r.name && h.version == r.version })
-		if !marked && !kept && w.wants(r.name) {
+		if !marked && !kept.holds(r) && w.wants(r.name) {
 			lacking = append(lacking, r)
 		}
+	}
+	told := make(map[string]struct{}, len(*gone))
+	for _, r := range *gone {
+		told[r.name] = struct{}{}
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.stale)) {
 		if r := now.get(name); r != nil {
 			lacking = append(lacking, r)
 			continue
 		}
-		// The client asked, and is told now: it keeps nothing of that name.
-		w.leaving = slices.DeleteFunc(w.leaving, func(r *resource) bool { return r.name == name })
-		if !slices.ContainsFunc(*gone, func(r *resource) bool { return r.name == name }) {
+		if _, ok := told[name]; !ok {
+			told[name] = struct{}{}
 			*gone = append(*gone, &resource{name: name})
 		}
 	}
+	// The client asked, and is told now: it keeps nothing of these names.
+	w.leaving = without(w.leaving, told)
 	return lacking
 }

@@ -47,7 +47,7 @@ func newResource(url string, r *resources.Resource) *resource {
 	head := len(inner)
 	inner = appendBytes(inner, resourceBodyField, body)
 	whole := slices.Clip(appendBytes(nil, resourcesField, inner))
-	return &resource{name: r.Name, version: r.Version, delta: whole, sotw: whole[len(whole)-len(inner)+head:], endpoints: endpointsOf(r)}
+	return &resource{name: r.Name, version: r.Version, delta: whole, sotw: whole[len(whole)-len(inner)+head:], endpoints: endpointsOf(r), secrets: r.Secrets, extensions: r.Extensions}
 }
 
 // endpointsOf is the name by which a cluster's endpoints are asked for (Envoy,
@@ -115,6 +115,18 @@ type response struct {
 	shared    [][]byte
 	own       []byte
 	resources int // how many it holds
+	// told are the names of what it says something new of.
+	told []string
+}
+
+func (r *response) tell(all []*resource) { r.told = append(r.told, namesOf(all)...) }
+
+func namesOf(all []*resource) []string {
+	names := make([]string, len(all))
+	for i, r := range all {
+		names[i] = r.name
+	}
+	return names
 }
 
 // newResponse has room for what a stream adds of its own: two hashes, a type and a

@@ -80,6 +80,8 @@ type resource struct {
 	delta, sotw []byte
 	// endpoints is the name of the endpoint set of a cluster that has one.
 	endpoints string
+	// secrets and extensions are the names of those that it has an Envoy ask for.
+	secrets, extensions []string
 }
 
 // newGeneration takes over what did not change from the generation before, and
@@ -162,10 +164,17 @@ type diff struct {
 	changed []*resource // that are new or differ
 	removed []*resource // as they were
 
-	fields onceBytes // changed as a field of a delta response
+	fields onceBytes       // changed as a field of a delta response
+	names  func() []string // of changed
 }
 
-var noDiff = &diff{}
+var noDiff = newDiff()
+
+func newDiff() *diff {
+	d := &diff{}
+	d.names = sync.OnceValue(func() []string { return namesOf(d.changed) })
+	return d
+}
 
 // maxDiffs bounds how many earlier states one remembers the way from: streams that
 // don't lag stand at the same one.
@@ -195,7 +204,7 @@ func (s *typeState) since(earlier *typeState) *diff {
 
 // compare walks two sorted lists at once.
 func compare(earlier, later *typeState) *diff {
-	d := &diff{}
+	d := newDiff()
 	var old []*resource
 	if earlier != nil {
 		old = earlier.all

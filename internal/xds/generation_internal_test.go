@@ -148,7 +148,10 @@ func TestPatienceIsNotMissed(t *testing.T) {
 
 // TestOrderOfTypes holds the places in the list to what they are taken for.
 func TestOrderOfTypes(t *testing.T) {
-	for i, label := range map[int]string{clusterIndex: "cluster", listenerIndex: "listener", routeIndex: "route"} {
+	for i, label := range map[int]string{
+		secretIndex: "secret", clusterIndex: "cluster", endpointIndex: "endpoint",
+		extensionIndex: "extension_config", listenerIndex: "listener", routeIndex: "route",
+	} {
 		if served[i].Label != label {
 			t.Errorf("%s is at the place of %s", served[i].Label, label)
 		}

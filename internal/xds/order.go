@@ -11,10 +11,12 @@ const orderPatience = 5 * time.Second
 
 // Places in served.
 const (
-	clusterIndex  = 1
-	endpointIndex = 2
-	listenerIndex = 4
-	routeIndex    = 5
+	secretIndex    = 0
+	clusterIndex   = 1
+	endpointIndex  = 2
+	extensionIndex = 3
+	listenerIndex  = 4
+	routeIndex     = 5
 )
 
 // advance brings the client to a generation, as far as it is ready for it.
@@ -77,11 +79,35 @@ func (s *session[Req]) pass(newest *generation, impatient bool) (waiting bool, e
 		held = held || w.base != now || w.answer || len(w.leaving) > 0
 		waiting = waiting || s.ordered(i) && w.outstanding()
 	}
+	if err := s.repeat(newest); err != nil {
+		return false, err
+	}
+	if extensions := s.watches[extensionIndex]; extensions != nil {
+		waiting = waiting || s.ordered(extensionIndex) && extensions.outstanding()
+	}
 	if impatient {
 		s.heldSince = time.Time{}
 	}
 	s.hold(waiting && held)
 	return waiting, nil
+}
+
+// repeat sends what [session.warm] found to be sent again and whose turn was before.
+func (s *session[Req]) repeat(newest *generation) error {
+	for _, i := range []int{secretIndex, extensionIndex} {
+		w := s.watches[i]
+		if w == nil || !w.started || !w.answer || w.resumed {
+			continue
+		}
+		now := newest.types[i]
+		if s.ordered(i) {
+			now = s.target.types[i]
+		}
+		if err := s.serve(i, w, now, false); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // serve sends what is due for one watch. A client's own request is answered at
@@ -93,6 +119,7 @@ func (s *session[Req]) serve(i int, w *watch, now *typeState, wait bool) error {
 	case wait && (w.resumed || !w.answer), w.outstanding() && !w.answer:
 		return nil
 	}
+	w.remedy(now)
 	if s.typeURL == "" {
 		s.note(i, w, now)
 	}
@@ -102,30 +129,24 @@ func (s *session[Req]) serve(i int, w *watch, now *typeState, wait bool) error {
 
 // note draws conclusions from what is about to be sent.
 func (s *session[Req]) note(i int, w *watch, now *typeState) {
-	switch i {
-	case clusterIndex:
+	if i >= clusterIndex && i <= listenerIndex && i != endpointIndex {
 		s.warm(w, now)
-	case listenerIndex:
-		if w.replaces(now) {
-			s.drained = time.Now().Add(s.drainTime)
-		}
+	}
+	if i == listenerIndex && w.replaces(now) {
+		s.drained = time.Now().Add(s.drainTime)
 	}
 }
 
-// warm has the endpoints of clusters that are new or changed sent again behind the
-// clusters, though they are as they were: a changed cluster is a new one to an
-// Envoy, which waits for its endpoints and does not always ask for them (xDS
-// protocol, "Warming").
-func (s *session[Req]) warm(clusters *watch, now *typeState) {
-	endpoints := s.watches[endpointIndex]
-	if endpoints == nil {
-		return
-	}
-	for _, r := range clusters.coming(now) {
-		if _, subscribed := endpoints.named[r.endpoints]; subscribed {
-			endpoints.mark(r.endpoints)
-			endpoints.answer = true
-		}
+// warm has what is needed by resources that are new or changed sent again behind
+// them, though it is as it was: the endpoints of clusters, and secrets. A changed
+// cluster is a new one to an Envoy, which waits for its endpoints and does not always
+// ask for them (xDS protocol, "Warming"); and so is a secret that it is to ask for by
+// another ConfigSource, under a name that it is subscribed to already.
+func (s *session[Req]) warm(referring *watch, now *typeState) {
+	for _, r := range referring.coming(now) {
+		s.watches[endpointIndex].tellAgain(r.endpoints)
+		s.watches[secretIndex].tellAgain(r.secrets...)
+		s.watches[extensionIndex].tellAgain(r.extensions...)
 	}
 }
 

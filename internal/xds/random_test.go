@@ -149,9 +149,38 @@ func TestRandomScripts(t *testing.T) {
 			for _, wrong := range s.late(all) {
 				t.Error(wrong)
 			}
+			s.remedy()
+			for _, wrong := range s.late(all) {
+				t.Errorf("after the remedy: %s", wrong)
+			}
 		})
 		if !ok {
 			t.Fatalf("delta is %v; the script:\n%s", delta, all)
 		}
+	}
+}
+
+// remedy changes one resource of each type of which the peer refused something. What
+// it refused is excused no longer.
+func (s *stage) remedy() {
+	s.t.Helper()
+	next := maps.Clone(s.content)
+	var remedied []*subscription
+	for label, sub := range s.peer.types {
+		for _, name := range slices.Sorted(maps.Keys(s.content.of(label))) {
+			if len(sub.refused) > 0 && sub.wants(name) {
+				next[label+"/"+name] = 3
+				remedied = append(remedied, sub)
+				break
+			}
+		}
+	}
+	if len(remedied) == 0 {
+		return
+	}
+	s.setContent(next)
+	s.peer.settle()
+	for _, sub := range remedied {
+		clear(sub.refused)
 	}
 }

@@ -150,4 +150,5 @@ func variants(t *testing.T, all script) {
 			newStage(t, variant.delta, start(t), start(t)).play(all)
 		})
 	}
+	agree(t, all)
 }

@@ -190,6 +190,6 @@ func (s *session[Req]) push(w *watch, now *typeState, how extent) error {
 	s.nonces++
 	w.nonce = strconv.FormatUint(s.nonces, 10)
 	resp.own = appendText(resp.own, nonceField, w.nonce)
-	s.sending(w)
+	s.sending(w, resp.told)
 	return s.stream.SendMsg(resp)
 }

@@ -106,7 +106,8 @@ func (s sotw) due(w *watch, now *typeState, how extent) *response {
 		gone = w.settleLeaving(now, d, how.keep)
 		had = w.catchUp(now, how.keep)
 	}
-	nothing := !slices.ContainsFunc(w.wanted(d.changed), func(r *resource) bool { return !holds(had, r) })
+	known := newSet(had)
+	nothing := !slices.ContainsFunc(w.wanted(d.changed), func(r *resource) bool { return !known.holds(r) })
 	silent := !w.answer && len(w.stale) == 0 && nothing && (len(gone) == 0 || !isWhole(now.url))
 	resp := newResponse()
 	if !silent {
@@ -126,11 +127,15 @@ func (s sotw) due(w *watch, now *typeState, how extent) *response {
 // fill puts resources into a response, and returns the version of their set.
 func (s sotw) fill(resp *response, w *watch, now *typeState, d *diff, had []*resource, how extent) string {
 	if w.wildcard || isWhole(now.url) {
+		if resp.told = d.names(); !w.wildcard || len(w.stale) > 0 {
+			resp.told = slices.AppendSeq(namesOf(w.wanted(d.changed)), maps.Keys(w.stale))
+		}
 		return s.whole(w, now, how, resp)
 	}
 	var gone []*resource // which this variant can't tell
 	set := w.lacking(now, d, had, &gone)
 	resp.share(set, sotwField)
+	resp.tell(set)
 	return versionOf(set)
 }
 
@@ -165,13 +170,17 @@ func (sotw) whole(w *watch, now *typeState, how extent, resp *response) string {
 // asked for as they are now, and the others as in rest.
 func (w *watch) namedOf(now, rest *typeState) []*resource {
 	var set []*resource
+	ahead := make(map[string]*resource, len(w.ahead))
+	for _, r := range w.ahead {
+		ahead[r.name] = r
+	}
 	for _, name := range slices.Sorted(maps.Keys(w.named)) {
 		state := rest
 		if _, asked := w.stale[name]; asked {
 			state = now
-		} else if i := slices.IndexFunc(w.ahead, func(r *resource) bool { return r.name == name }); i >= 0 {
-			if w.ahead[i].version != "" {
-				set = append(set, w.ahead[i])
+		} else if told := ahead[name]; told != nil {
+			if told.version != "" {
+				set = append(set, told)
 			}
 			continue
 		}
@@ -180,9 +189,4 @@ func (w *watch) namedOf(now, rest *typeState) []*resource {
 		}
 	}
 	return set
-}
-
-// holds tells whether a resource is among others, in that version.
-func holds(all []*resource, r *resource) bool {
-	return slices.ContainsFunc(all, func(h *resource) bool { return h.name == r.name && h.version == r.version })
 }

@@ -36,8 +36,18 @@ type watch struct {
 	answer bool
 	// nonce is that of the last response.
 	nonce string
-	// pending are the nonces of responses that were neither accepted nor refused.
-	pending []string
+	// pending are responses that were neither accepted nor refused.
+	pending []pending
+	// refused are names that the client was told of in a response that it refused, be
+	// it for another one's sake: it may have none of it, and is told of all of them
+	// again with the next change.
+	refused map[string]struct{}
+}
+
+// A pending response is one that waits for its answer.
+type pending struct {
+	nonce string
+	told  []string // the names that it says something of
 }
 
 // wants tells whether a resource is part of the subscription.
@@ -85,6 +95,19 @@ func (w *watch) mark(name string) {
 	w.stale[name] = struct{}{}
 }
 
+// tellAgain has the client told of those names that it subscribed to. w may be nil.
+func (w *watch) tellAgain(names ...string) {
+	if w == nil {
+		return
+	}
+	for _, name := range names {
+		if _, subscribed := w.named[name]; subscribed {
+			w.mark(name)
+			w.answer = true
+		}
+	}
+}
+
 // idle tells whether nothing is subscribed and nobody waits for an answer.
 func (w *watch) idle() bool {
 	return !w.wildcard && len(w.named) == 0 && !w.answer && len(w.stale) == 0
@@ -94,11 +117,42 @@ func (w *watch) outstanding() bool { return len(w.pending) > 0 }
 
 // forget drops the exceptions for names that are not subscribed any more.
 func (w *watch) forget() {
-	for name := range w.stale {
-		if !w.wants(name) {
-			delete(w.stale, name)
+	for _, names := range []map[string]struct{}{w.stale, w.refused} {
+		for name := range names {
+			if !w.wants(name) {
+				delete(names, name)
+			}
 		}
 	}
+}
+
+// refuse notes what the client may have none of.
+func (w *watch) refuse(all []pending) {
+	for _, p := range all {
+		for _, name := range p.told {
+			if w.refused == nil {
+				w.refused = make(map[string]struct{})
+			}
+			w.refused[name] = struct{}{}
+		}
+	}
+}
+
+// remedy has what was refused sent again, once there is something to send anyway.
+func (w *watch) remedy(now *typeState) {
+	if len(w.refused) == 0 {
+		return
+	}
+	d := now.since(w.base)
+	if !w.answer && len(w.stale) == 0 && len(w.wanted(d.changed)) == 0 && len(w.wanted(d.removed)) == 0 {
+		return
+	}
+	for name := range w.refused {
+		if w.wants(name) {
+			w.mark(name)
+		}
+	}
+	w.refused = nil
 }
 
 // coming are the resources that the client is to be sent to get to a state.
@@ -125,22 +179,45 @@ func (w *watch) replaces(now *typeState) bool {
 // tellAhead notes that the client is told of stale names as they are in a state that
 // it is not brought to yet.
 func (w *watch) tellAhead(now *typeState, names map[string]struct{}) {
+	w.ahead = without(w.ahead, names)
 	for name := range names {
 		told := &resource{name: name}
 		if r := now.get(name); r != nil {
 			told = r
 		}
-		w.ahead = append(without(w.ahead, name), told)
+		w.ahead = append(w.ahead, told)
 	}
 }
 
-func without(all []*resource, name string) []*resource {
-	return slices.DeleteFunc(all, func(r *resource) bool { return r.name == name })
+func without(all []*resource, names map[string]struct{}) []*resource {
+	return slices.DeleteFunc(all, func(r *resource) bool { _, ok := names[r.name]; return ok })
+}
+
+// A set is resources by name and version, for when many are looked for among many.
+type set map[[2]string]struct{}
+
+func newSet(all []*resource) set {
+	if len(all) == 0 {
+		return nil
+	}
+	s := make(set, len(all))
+	for _, r := range all {
+		s[[2]string{r.name, r.version}] = struct{}{}
+	}
+	return s
+}
+
+// holds tells whether a resource is in the set, in that version.
+func (s set) holds(r *resource) bool {
+	_, ok := s[[2]string{r.name, r.version}]
+	return ok
 }
 
 // catchUp corrects what follows from base by what the client was told ahead, once it
 // is brought to a state. It returns what the client has of that state already.
 func (w *watch) catchUp(now *typeState, keep bool) (had []*resource) {
+	var leaving []*resource
+	gone := make(map[string]struct{})
 	for _, told := range w.ahead {
 		if !w.wants(told.name) {
 			continue
@@ -148,9 +225,10 @@ func (w *watch) catchUp(now *typeState, keep bool) (had []*resource) {
 		r := now.get(told.name)
 		switch {
 		case r == nil && told.version == "":
-			w.leaving = without(w.leaving, told.name)
+			gone[told.name] = struct{}{}
 		case r == nil && keep:
-			w.leaving = append(without(w.leaving, told.name), told)
+			gone[told.name] = struct{}{}
+			leaving = append(leaving, told)
 		case r != nil && r.version == told.version:
 			had = append(had, told)
 		default:
@@ -158,6 +236,7 @@ func (w *watch) catchUp(now *typeState, keep bool) (had []*resource) {
 		}
 	}
 	w.ahead = nil
+	w.leaving = append(without(w.leaving, gone), leaving...)
 	return had
 }
 

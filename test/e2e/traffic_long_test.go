@@ -107,3 +107,26 @@ func TestLongEachStreamServesTheSame(t *testing.T) {
 		}
 	}
 }
+
+func TestLongWhatTheOldestEnvoyRefusedBesideAMistakeComesWithTheRemedy(t *testing.T) {
+	t.Parallel()
+	for _, p := range protocols {
+		if p.source == overADS && !p.aggregated {
+			continue
+		}
+		t.Run(p.title(), func(t *testing.T) {
+			t.Parallel()
+			comesWithTheRemedy(t, envoy.OldestVersion, p)
+		})
+	}
+}
+
+func TestLongAListenerThatAsksOtherwiseForWhatTheOldestEnvoyHasServes(t *testing.T) {
+	t.Parallel()
+	for _, protocol := range aggregated {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			asksOtherwise(t, envoy.OldestVersion, protocol)
+		})
+	}
+}
