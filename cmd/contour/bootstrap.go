@@ -35,6 +35,7 @@ type bootstrapConfig struct {
 	AdminAddress string `mapstructure:"admin-address"`
 	AdminPort    int    `mapstructure:"admin-port"`
 	RTDSLayer    string `mapstructure:"rtds-layer"`
+	ResourcesDir string `mapstructure:"resources-dir"`
 }
 
 func newBootstrap() *cobra.Command {
@@ -43,7 +44,9 @@ func newBootstrap() *cobra.Command {
 		Short: "Write the configuration that an Envoy or a gRPC client starts with",
 		Long: "Write the configuration with which an Envoy starts and finds contour serve, to PATH or, for -, to\n" +
 			"standard output. A PATH that ends in .yaml or .yml becomes YAML, any other JSON. It holds no secret.\n\n" +
-			"Envoy reads the credentials that it names once: new files need a restart of Envoy.\n\n" +
+			"Envoy reads the credentials that it names once, when it starts: new files need a restart of Envoy.\n" +
+			"With --resources-dir they do not: two files of that folder, written before PATH, have Envoy watch the\n" +
+			"folders of the credentials, and take over what is moved there, by mv or as a mounted Secret is updated.\n\n" +
 			"With --client grpc it is that of a gRPC client that takes its configuration by xDS, without a proxy:\n" +
 			"the file that the client finds by GRPC_XDS_BOOTSTRAP, whose PATH ends in .json. gRPC holds the server's\n" +
 			"certificate to the host that it dials, --xds-address, and looks for new credentials every few seconds.",
@@ -80,6 +83,7 @@ func declareBootstrapFlags(groups *flagGroups) {
 		flags.String("node-cluster", "envoy", "`name` of the group of clients that this one belongs to")
 	})
 	groups.group("Envoy alone", func(flags *pflag.FlagSet) {
+		flags.String("resources-dir", "", "`folder` to write SDS files into, as Envoy opens it: with them, new credentials need no restart of Envoy")
 		flags.String("xds-protocol", string(bootstrap.DeltaADS), "`variant` of xDS: delta-ads or ads over one stream; delta or sotw over a stream each")
 		flags.String("admin-address", "127.0.0.1", "`address` of Envoy's admin interface, which has no authentication")
 		flags.Int("admin-port", 9901, "`port` of Envoy's admin interface")

@@ -14,6 +14,7 @@ var envoyOnly = []struct{ name, instead string }{
 	{"admin-address", "has no admin interface"},
 	{"admin-port", "has no admin interface"},
 	{"rtds-layer", "has no runtime"},
+	{"resources-dir", "looks for new credentials by itself, so that it is needless"},
 }
 
 // checkClient refuses a setting that is given and would have no effect. That of a
@@ -43,13 +44,18 @@ func (c bootstrapConfig) write(path string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return bootstrap.Write(path, out, envoy)
+	resources, err := bootstrap.NewResources(c.envoy())
+	if err != nil {
+		return err
+	}
+	return bootstrap.Write(path, out, envoy, resources...)
 }
 
 func (c bootstrapConfig) envoy() bootstrap.Config {
 	return bootstrap.Config{
 		XDSAddress: c.XDSAddress, XDSPort: c.XDSPort, ServerName: c.ServerName, Protocol: bootstrap.Protocol(c.Protocol), TLS: c.tls(),
 		NodeID: c.NodeID, NodeCluster: c.NodeCluster, AdminAddress: c.AdminAddress, AdminPort: c.AdminPort, RTDSLayer: c.RTDSLayer,
+		ResourcesDir: c.ResourcesDir,
 	}
 }
 

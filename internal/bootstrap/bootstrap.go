@@ -2,13 +2,14 @@
 // or a gRPC client: who it is, how it reaches the server, and how it makes sure that
 // it is that server.
 //
-// [New] is a pure function of its [Config]; [Marshal] and [Write] turn what it
-// returns into a file. [NewGRPC] and [WriteGRPC] do the same for a gRPC client.
-// Nothing here opens a credential: the bootstrap names the files, the client opens
-// them, possibly on another machine. So a bootstrap holds no secret.
+// [New] and [NewResources] are pure functions of their [Config]; [Marshal] and
+// [Write] turn what they return into files. [NewGRPC] and [WriteGRPC] do the same
+// for a gRPC client. Nothing here opens a credential: the bootstrap names the files,
+// the client opens them, possibly on another machine. So a bootstrap holds no secret.
 //
 // Envoy reads the files that a bootstrap names inline once, when it starts: new
-// ones need a restart of Envoy. That is the documented way of phase one. A gRPC
+// ones need a restart of Envoy. That is the documented way of phase one. Those that
+// it has from SDS files, in Config.ResourcesDir, it takes over while it runs. A gRPC
 // client looks for new ones by itself.
 package bootstrap
 
@@ -44,6 +45,12 @@ type Config struct {
 	// otherwise.
 	ServerName string
 
+	// ResourcesDir is the folder of the SDS files by which Envoy has its credentials,
+	// by the path by which Envoy opens it: with them it takes new ones while it runs,
+	// and [NewResources] makes them. Needs TLS. Optional: empty means that the
+	// bootstrap names the credential files itself, and new ones need a restart.
+	ResourcesDir string
+
 	// NodeID and NodeCluster are what Envoy calls itself towards the server.
 	// Optional: an empty one is left to Envoy's --service-node and
 	// --service-cluster, so that many Envoys can share one file; without either,
@@ -78,12 +85,7 @@ type TLS struct {
 // New returns the bootstrap that cfg asks for, or an error that names the flag
 // that is wrong and says what to do about it.
 func New(cfg Config) (*bootstrapv3.Bootstrap, error) {
-	if cfg.Protocol == "" {
-		cfg.Protocol = DeltaADS
-	}
-	if cfg.AdminAddress == "" {
-		cfg.AdminAddress = "127.0.0.1"
-	}
+	cfg = cfg.withDefaults()
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
@@ -98,6 +100,16 @@ func New(cfg Config) (*bootstrapv3.Bootstrap, error) {
 		DynamicResources: dynamicResources(cfg.Protocol),
 		LayeredRuntime:   layeredRuntime(cfg),
 	}, nil
+}
+
+func (cfg Config) withDefaults() Config {
+	if cfg.Protocol == "" {
+		cfg.Protocol = DeltaADS
+	}
+	if cfg.AdminAddress == "" {
+		cfg.AdminAddress = "127.0.0.1"
+	}
+	return cfg
 }
 
 // layeredRuntime puts the admin layer last, since a later layer overrides an

@@ -30,11 +30,18 @@ func (cfg Config) check() error {
 		return err
 	}
 	return checkText([]setting{
-		{"--node-id", cfg.NodeID}, {"--node-cluster", cfg.NodeCluster}, {"--rtds-layer", cfg.RTDSLayer},
+		{"--node-id", cfg.NodeID},
+		{"--node-cluster", cfg.NodeCluster},
+		{"--rtds-layer", cfg.RTDSLayer},
+		{"--resources-dir", cfg.ResourcesDir},
 	})
 }
 
 func (cfg Config) checkTLS() error {
+	if cfg.TLS == nil && cfg.ResourcesDir != "" {
+		return fmt.Errorf("--resources-dir %q is given, and plaintext has no certificates that could be replaced; "+
+			"give --envoy-cafile, --envoy-mtls-cert and --envoy-mtls-key, or leave it out", cfg.ResourcesDir)
+	}
 	if cfg.TLS == nil {
 		return nil
 	}

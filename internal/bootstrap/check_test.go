@@ -49,6 +49,12 @@ func TestNewRefuses(t *testing.T) {
 			files(bootstrap.TLS{CAFile: "a\x00", CertFile: "c", KeyFile: "k"}), []string{`--envoy-cafile "a\x00"`, "UTF-8"},
 		},
 
+		"a folder for SDS in plaintext": {
+			func(c *bootstrap.Config) { c.TLS, c.ResourcesDir = nil, "sds" },
+			[]string{`--resources-dir "sds"`, "plaintext", "give --envoy-cafile, --envoy-mtls-cert and --envoy-mtls-key, or leave it out"},
+		},
+		"a folder for SDS with a zero byte": {func(c *bootstrap.Config) { c.ResourcesDir = "a\x00" }, []string{"--resources-dir", "zero bytes"}},
+
 		"an admin address that all can reach": {adminAddress("0.0.0.0"), []string{"--admin-address", "not a loopback", "give 127.0.0.1"}},
 		"an admin address of a network":       {adminAddress("192.0.2.1"), []string{"--admin-address", "not a loopback"}},
 		"a host name as the admin address":    {adminAddress("localhost"), []string{"--admin-address", "not an IP address", "127.0.0.1"}},

@@ -141,14 +141,8 @@ func start(t *testing.T, s *server, change ...func(*bootstrap.Config)) *envoy.En
 		cfg.XDSAddress = "127.0.0.1"
 	}
 	cfg.XDSPort, cfg.AdminPort = s.port, 0
-	message, err := bootstrap.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
 	path := filepath.Join(t.TempDir(), "envoy.json")
-	if err := bootstrap.Write(path, nil, message); err != nil {
-		t.Fatal(err)
-	}
+	writeFollowing(t, path, cfg)
 	return envoy.Start(t, path, envoy.Options{ComponentLogLevel: "connection:debug,config:debug"})
 }
 

@@ -1,10 +1,10 @@
 package bootstrap_test
 
 import (
-	"bytes"
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
@@ -24,9 +24,12 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// credentialDir is where the golden files say that credentials are; Envoy is given
-// those of a test instead.
-const credentialDir = "/etc/envoy/certs"
+// credentialDir is where the golden files say that credentials are, and resourcesDir
+// where those of SDS are; Envoy is given those of a test instead.
+const (
+	credentialDir = "/etc/envoy/certs"
+	resourcesDir  = "/etc/envoy/sds"
+)
 
 func plaintext(change ...func(*bootstrap.Config)) bootstrap.Config {
 	cfg := bootstrap.Config{
@@ -68,6 +71,8 @@ func adminAddress(address string) func(*bootstrap.Config) {
 	return func(cfg *bootstrap.Config) { cfg.AdminAddress = address }
 }
 
+func following(cfg *bootstrap.Config) { cfg.ResourcesDir = resourcesDir }
+
 func layer(name string) func(*bootstrap.Config) {
 	return func(cfg *bootstrap.Config) { cfg.RTDSLayer = name }
 }
@@ -92,6 +97,8 @@ var golden = map[string]bootstrap.Config{
 	"host-name-tls.json":             secure(dials("contour.example")),
 	"ipv6-tls.json":                  secure(dials("2001:db8::1"), adminAddress("::1")),
 	"server-name-ip-address-tls.yml": secure(serverName("2001:DB8:0::1")),
+	"following-tls.json":             secure(following),
+	"following-tls.yaml":             secure(following),
 }
 
 func TestBootstrapIsAsTheGoldenFileHasIt(t *testing.T) {
@@ -144,6 +151,7 @@ func TestRealEnvoyAcceptsEveryGoldenFile(t *testing.T) {
 	dir := t.TempDir()
 	ca := certtest.NewCA(t, "CA")
 	certtest.WriteFiles(t, dir, ca, ca.Issue(t, certtest.Client()))
+	following := goldenResources(t, dir)
 	for name := range golden {
 		t.Run(name, func(t *testing.T) {
 			data, err := os.ReadFile(filepath.Join("testdata", name))
@@ -151,7 +159,7 @@ func TestRealEnvoyAcceptsEveryGoldenFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			path := filepath.Join(t.TempDir(), name)
-			certtest.WriteFile(t, path, bytes.ReplaceAll(data, []byte(credentialDir), []byte(dir)))
+			certtest.WriteFile(t, path, []byte(strings.NewReplacer(credentialDir, dir, resourcesDir, following).Replace(string(data))))
 			if err := envoy.Validate(t, envoy.Version, path); err != nil {
 				t.Error(err)
 			}

@@ -9,6 +9,7 @@ import (
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 	"sigs.k8s.io/yaml"
 )
 
@@ -39,14 +40,18 @@ func FormatOf(path string) (Format, error) {
 // that a file under version control changes only when what it says does. Fields
 // have the names by which Envoy documents them.
 func Marshal(b *bootstrapv3.Bootstrap, format Format) ([]byte, error) {
-	raw, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(b)
+	return marshal(b, format)
+}
+
+func marshal(message proto.Message, format Format) ([]byte, error) {
+	raw, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(message)
 	if err != nil {
-		return nil, fmt.Errorf("encoding the bootstrap: %w", err)
+		return nil, fmt.Errorf("encoding %s: %w", message.ProtoReflect().Descriptor().FullName(), err)
 	}
 	if format == YAML {
 		out, err := yaml.JSONToYAML(raw)
 		if err != nil {
-			return nil, fmt.Errorf("encoding the bootstrap: %w", err)
+			return nil, fmt.Errorf("encoding %s: %w", message.ProtoReflect().Descriptor().FullName(), err)
 		}
 		return out, nil
 	}
@@ -54,7 +59,7 @@ func Marshal(b *bootstrapv3.Bootstrap, format Format) ([]byte, error) {
 	// replaces all of it.
 	var out bytes.Buffer
 	if err := json.Indent(&out, raw, "", "  "); err != nil {
-		return nil, fmt.Errorf("encoding the bootstrap: %w", err)
+		return nil, fmt.Errorf("encoding %s: %w", message.ProtoReflect().Descriptor().FullName(), err)
 	}
 	out.WriteByte('\n')
 	return out.Bytes(), nil

@@ -12,31 +12,24 @@ import (
 // no other peer for the server than one whose certificate the CA signed and whose
 // name is right.
 func transportSocket(cfg Config) (*corev3.TransportSocket, error) {
-	upstream, err := packed(&tlsv3.UpstreamTlsContext{
-		Sni: sni(cfg.ServerName),
-		CommonTlsContext: &tlsv3.CommonTlsContext{
-			// As a client, Envoy goes no higher than TLS 1.2 unless told to, and the
-			// server no lower than 1.3.
-			TlsParams: &tlsv3.TlsParameters{
-				TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_3,
-				TlsMaximumProtocolVersion: tlsv3.TlsParameters_TLSv1_3,
-				SignatureAlgorithms:       signatureAlgorithms,
-			},
-			TlsCertificates: []*tlsv3.TlsCertificate{{
-				CertificateChain: file(cfg.TLS.CertFile),
-				PrivateKey:       file(cfg.TLS.KeyFile),
-			}},
-			ValidationContextType: &tlsv3.CommonTlsContext_ValidationContext{
-				ValidationContext: &tlsv3.CertificateValidationContext{
-					TrustedCa:                 file(cfg.TLS.CAFile),
-					MatchTypedSubjectAltNames: []*tlsv3.SubjectAltNameMatcher{serverIdentity(cfg.ServerName)},
-				},
-			},
-			// gRPC servers refuse a client that does not negotiate HTTP/2. Envoy does so by
-			// itself for a cluster that is HTTP/2 alone; this does not depend on it.
-			AlpnProtocols: []string{"h2"},
+	common := &tlsv3.CommonTlsContext{
+		// As a client, Envoy goes no higher than TLS 1.2 unless told to, and the
+		// server no lower than 1.3.
+		TlsParams: &tlsv3.TlsParameters{
+			TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_3,
+			TlsMaximumProtocolVersion: tlsv3.TlsParameters_TLSv1_3,
+			SignatureAlgorithms:       signatureAlgorithms,
 		},
-	})
+		// gRPC servers refuse a client that does not negotiate HTTP/2. Envoy does so by
+		// itself for a cluster that is HTTP/2 alone; this does not depend on it.
+		AlpnProtocols: []string{"h2"},
+	}
+	if cfg.ResourcesDir == "" {
+		cfg.nameFiles(common)
+	} else {
+		cfg.nameSecrets(common)
+	}
+	upstream, err := packed(&tlsv3.UpstreamTlsContext{Sni: sni(cfg.ServerName), CommonTlsContext: common})
 	if err != nil {
 		return nil, err
 	}
@@ -44,6 +37,35 @@ func transportSocket(cfg Config) (*corev3.TransportSocket, error) {
 		Name:       "envoy.transport_sockets.tls",
 		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: upstream},
 	}, nil
+}
+
+// nameFiles has Envoy read the credentials once, when it starts.
+func (cfg Config) nameFiles(common *tlsv3.CommonTlsContext) {
+	common.TlsCertificates = []*tlsv3.TlsCertificate{{
+		CertificateChain: file(cfg.TLS.CertFile),
+		PrivateKey:       file(cfg.TLS.KeyFile),
+	}}
+	common.ValidationContextType = &tlsv3.CommonTlsContext_ValidationContext{
+		ValidationContext: &tlsv3.CertificateValidationContext{
+			TrustedCa:                 file(cfg.TLS.CAFile),
+			MatchTypedSubjectAltNames: []*tlsv3.SubjectAltNameMatcher{serverIdentity(cfg.ServerName)},
+		},
+	}
+}
+
+// nameSecrets has Envoy follow the credentials by SDS. The server's name is no part of
+// what it follows: Envoy merges what the secret has into what stands here, and takes
+// no secret without a CA for one that would verify nothing.
+func (cfg Config) nameSecrets(common *tlsv3.CommonTlsContext) {
+	common.TlsCertificateSdsSecretConfigs = []*tlsv3.SdsSecretConfig{cfg.secretConfig(CertificateSecret)}
+	common.ValidationContextType = &tlsv3.CommonTlsContext_CombinedValidationContext{
+		CombinedValidationContext: &tlsv3.CommonTlsContext_CombinedCertificateValidationContext{
+			DefaultValidationContext: &tlsv3.CertificateValidationContext{
+				MatchTypedSubjectAltNames: []*tlsv3.SubjectAltNameMatcher{serverIdentity(cfg.ServerName)},
+			},
+			ValidationContextSdsSecretConfig: cfg.secretConfig(TrustSecret),
+		},
+	}
 }
 
 // signatureAlgorithms are those of TLS 1.3 (RFC 8446 section 4.2.3) that both sides

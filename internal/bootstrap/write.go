@@ -22,7 +22,11 @@ const mode fs.FileMode = 0o644
 // or as JSON to stdout when path is "-". A file is replaced atomically: an Envoy
 // that starts meanwhile reads the old one or the new. On failure it stays as it
 // was.
-func Write(path string, stdout io.Writer, b *bootstrapv3.Bootstrap) error {
+//
+// The resources that b refers to are written before it, so that no Envoy finds a
+// bootstrap without them; one that runs already takes them over. Their folder is made
+// if need be. What can be known to fail does so before any file is written.
+func Write(path string, stdout io.Writer, b *bootstrapv3.Bootstrap, resources ...Resource) error {
 	format := JSON
 	if path != standardOutput {
 		var err error
@@ -32,6 +36,18 @@ func Write(path string, stdout io.Writer, b *bootstrapv3.Bootstrap) error {
 	}
 	data, err := Marshal(b, format)
 	if err != nil {
+		return err
+	}
+	encoded, err := prepare(resources, path)
+	if err != nil {
+		return err
+	}
+	if path != standardOutput {
+		if err := replaceable(path); err != nil {
+			return fmt.Errorf("writing the bootstrap: %w", err)
+		}
+	}
+	if err := writeResources(resources, encoded); err != nil {
 		return err
 	}
 	return write(path, stdout, data)
@@ -74,13 +90,21 @@ func replaceable(path string) error {
 	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil
+		return folderOf(path)
 	case err != nil:
 		return err
 	case info.IsDir():
 		return fmt.Errorf("%q is a folder; give the path of a file", path)
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("%q is no regular file; give the path of one, or - for standard output", path)
+	}
+	return nil
+}
+
+// folderOf is an error when a new file has no folder to be made in.
+func folderOf(path string) error {
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("the folder of %q: %w", path, err)
 	}
 	return nil
 }

@@ -28,3 +28,33 @@ func TestLongTheOldestEnvoyWithAnotherKeyDoesNotStart(t *testing.T) {
 func TestLongTheServedOldestEnvoyShowsNoRefusal(t *testing.T) {
 	showsNoRefusal(t, envoy.OldestVersion, "x25519", "X25519")
 }
+
+func TestLongTheOldestEnvoyTakesNewCredentialsWithoutARestart(t *testing.T) {
+	t.Parallel()
+	for how := range keepings {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			takesNewCredentials(t, envoy.OldestVersion, how)
+		})
+	}
+}
+
+func TestLongTheOldestEnvoyKeepsWhatWasGoodLast(t *testing.T) {
+	t.Parallel()
+	for what, test := range map[string]func(*testing.T, string){"its pair": keepsItsPair, "its bundle": keepsItsBundle} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			test(t, envoy.OldestVersion)
+		})
+	}
+}
+
+func TestLongTheOldestEnvoyDemandsTheServersNameWhateverBundleComes(t *testing.T) {
+	t.Parallel()
+	demandsTheServersName(t, envoy.OldestVersion)
+}
+
+func TestLongABootstrapWrittenAnewGivesTheOldestEnvoyOtherFiles(t *testing.T) {
+	t.Parallel()
+	givesOtherFiles(t, envoy.OldestVersion)
+}
