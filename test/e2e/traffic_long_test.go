@@ -24,14 +24,14 @@ func eachVersion(t *testing.T, test func(t *testing.T, version, protocol string)
 func TestLongNoRequestFailsWhileEverythingIsReplaced(t *testing.T) {
 	t.Parallel()
 	eachVersion(t, func(t *testing.T, version, protocol string) {
-		noRequestFailsWhileEverythingIsReplaced(t, version, protocol, 1, everyChange)
+		noRequestFailsWhileEverythingIsReplaced(t, version, protocol, 2, everyChange)
 	})
 }
 
 func TestLongNoRequestFailsInAHailOfChanges(t *testing.T) {
 	t.Parallel()
 	eachVersion(t, func(t *testing.T, version, protocol string) {
-		noRequestFailsInAHailOfChanges(t, version, protocol, 60)
+		noRequestFailsInAHailOfChanges(t, version, protocol, 120)
 	})
 }
 
@@ -50,7 +50,7 @@ func TestLongNoRequestFailsWhileTheServerRestarts(t *testing.T) {
 func TestLongNoRequestFailsWhenTheServerIsKilledInTheMidst(t *testing.T) {
 	t.Parallel()
 	eachVersion(t, func(t *testing.T, version, protocol string) {
-		noRequestFailsWhenTheServerIsKilledInTheMidst(t, version, protocol, 8)
+		noRequestFailsWhenTheServerIsKilledInTheMidst(t, version, protocol, 20)
 	})
 }
 
