@@ -14,6 +14,7 @@ import (
 // the code accepts, and against the help.
 func TestChoicesAreThoseThatTheCommandsTake(t *testing.T) {
 	accept := map[string]func(string) error{
+		providerFlag:   checkProvider,
 		"client":       func(word string) error { _, err := bootstrap.ParseClient(word); return err },
 		"xds-protocol": func(word string) error { _, err := bootstrap.ParseProtocol(word); return err },
 		"log-level":    func(word string) error { _, err := logConfig{word, "text"}.logger(io.Discard); return err },

@@ -30,8 +30,8 @@ type metric struct {
 	name, kind, help string
 	// labels are the values of each label.
 	labels map[string][]string
-	// secure is whether it is there over mutual TLS alone.
-	secure bool
+	// only is what it takes to have it, as the end of a sentence; empty means nothing.
+	only string
 }
 
 const metricsIntroduction = `# Metrics
@@ -39,7 +39,7 @@ const metricsIntroduction = `# Metrics
 ` + "`contour serve`" + ` answers a scrape at ` + "`/metrics`" + `, on ` + "`--metrics-address`" + ` and ` + "`--metrics-port`" + `, in plain HTTP.
 Labels are of closed sets, so that no peer can create a series, and a series is there from the start, so that a rate over it is zero rather than missing.
 An intermediate certificate has a series if there is one.
-Those of the secure channel's credentials are there only when ` + "`serve`" + ` has credentials.
+Those of the secure channel's credentials are there only when ` + "`serve`" + ` has credentials, and some only by one way in which it has them (` + "`--credential-provider`" + `).
 `
 
 // TestReferenceOfMetrics writes metrics.md from what a scrape of contour serve
@@ -50,7 +50,7 @@ func TestReferenceOfMetrics(t *testing.T) {
 	}
 	var page bytes.Buffer
 	page.WriteString(generated + metricsIntroduction)
-	metrics := scrapeBoth(t)
+	metrics := scrapeAll(t)
 	describeMetrics(&page, "contour", metrics, "contour_")
 	describeMetrics(&page, "Go runtime", metrics, "go_")
 	describeMetrics(&page, "Process, on linux", metrics, "process_")
@@ -63,7 +63,7 @@ func TestReferenceOfMetrics(t *testing.T) {
 // TestEveryMetricOfTheCodeIsScraped finds those that are registered nowhere, or
 // that have no series until something happens: the reference would not have them.
 func TestEveryMetricOfTheCodeIsScraped(t *testing.T) {
-	metrics := scrapeBoth(t)
+	metrics := scrapeAll(t)
 	literal := regexp.MustCompile(`"(contour_[a-z0-9_]+)"`)
 	found := 0
 	err := filepath.WalkDir(filepath.Join("..", ".."), func(path string, _ fs.DirEntry, err error) error {
@@ -85,20 +85,30 @@ func TestEveryMetricOfTheCodeIsScraped(t *testing.T) {
 	}
 }
 
-// scrapeBoth returns the metrics of a server with credentials, by name, having
-// looked at one without to tell which of them come with the credentials.
-func scrapeBoth(t *testing.T) map[string]metric {
+// scrapeAll returns the metrics of servers with credentials, by name: of one for each
+// provider, having looked at one without any to tell which come with the credentials.
+func scrapeAll(t *testing.T) map[string]metric {
 	t.Helper()
 	ca := certtest.NewCA(t, "root")
 	files := certtest.WriteFiles(t, t.TempDir(), ca, ca.Intermediate(t, "intermediate").Issue(t, certtest.Server()))
-	metrics := scrape(t, "--contour-cafile", files.CA, "--contour-mtls-cert", files.Cert, "--contour-mtls-key", files.Key)
 	plain := scrape(t)
-	for name, m := range metrics {
-		_, always := plain[name]
-		m.secure = !always
-		metrics[name] = m
+	all, by := make(map[string]metric), make(map[string][]string)
+	for _, provider := range choices[providerFlag] {
+		for name, m := range scrape(t, "--credential-provider", provider, "--contour-cafile", files.CA,
+			"--contour-mtls-cert", files.Cert, "--contour-mtls-key", files.Key) {
+			all[name] = m
+			by[name] = append(by[name], provider)
+		}
 	}
-	return metrics
+	for name, m := range all {
+		if len(by[name]) < len(choices[providerFlag]) {
+			m.only = "with `--credential-provider " + strings.Join(by[name], "` or `") + "`"
+		} else if _, always := plain[name]; !always {
+			m.only = "with mutual TLS"
+		}
+		all[name] = m
+	}
+	return all
 }
 
 // scrape runs contour serve with args and returns what its /metrics has.
@@ -192,8 +202,8 @@ func describeMetrics(page io.Writer, title string, metrics map[string]metric, pr
 	for _, name := range slices.Sorted(maps.Keys(metrics)) {
 		if m := metrics[name]; strings.HasPrefix(name, prefix) {
 			help := m.help
-			if m.secure {
-				help = strings.TrimSuffix(help, ".") + ". Only with mutual TLS."
+			if m.only != "" {
+				help = strings.TrimSuffix(help, ".") + ". Only " + m.only + "."
 			}
 			fmt.Fprintf(page, "| %s | %s | %s | %s |\n", code(name), m.kind, m.labelled(), cell(help))
 		}

@@ -17,7 +17,8 @@ import (
 type serveConfig struct {
 	// channel is the files of mutual TLS; nil means plaintext.
 	channel  *credentials.FileSet
-	Insecure bool `mapstructure:"insecure"`
+	Provider string `mapstructure:"credential-provider"`
+	Insecure bool   `mapstructure:"insecure"`
 
 	XDSAddress     string `mapstructure:"xds-address"`
 	XDSPort        int    `mapstructure:"xds-port"`
@@ -39,7 +40,8 @@ func newServe() *cobra.Command {
 		Short: "Serve the resources of a folder to Envoys",
 		Long: "Serve the resources of a folder to Envoys over xDS, secured by mutual TLS.\n\n" +
 			"The credentials are read once: new files need a restart, and the metric\n" +
-			"contour_credentials_restart_required says when one is due. Resources are followed.",
+			"contour_credentials_restart_required says when one is due. With --credential-provider watch\n" +
+			"they are followed, as resources are.",
 		Example: "  contour serve --resources examples/resources \\\n" +
 			"    --contour-cafile ca.pem --contour-mtls-cert contour.pem --contour-mtls-key contour-key.pem",
 		Args: cobra.NoArgs,
@@ -60,6 +62,7 @@ func declareServeFlags(groups *flagGroups) {
 		flags.String("contour-cafile", "", "`file` with the CA bundle that verifies Envoys' certificates, PEM")
 		flags.String("contour-mtls-cert", "", "`file` with the certificate chain that identifies this server, PEM")
 		flags.String("contour-mtls-key", "", "`file` with the private key of that certificate, PEM")
+		providerFlags(flags)
 		flags.Bool("insecure", false, "serve plaintext on an address that is not loopback; whoever reaches it can have every key")
 	})
 	groups.group("Resources", func(flags *pflag.FlagSet) {
@@ -89,6 +92,12 @@ func loadServeConfig(cmd *cobra.Command) (serveConfig, error) {
 		return cfg, err
 	}
 	if err := s.decode(&cfg); err != nil {
+		return cfg, err
+	}
+	if err := checkProvider(cfg.Provider); err != nil {
+		return cfg, err
+	}
+	if err := s.checkProviderFiles(serverChannel, cfg.channel != nil); err != nil {
 		return cfg, err
 	}
 	return cfg, cfg.check()

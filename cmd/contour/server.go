@@ -113,23 +113,6 @@ func logListening(log *slog.Logger, cfg serveConfig, folder *resources.Folder, x
 		"mutual_tls", cfg.channel != nil, "resources", counts(folder.Snapshots().Count), "groups", len(folder.Snapshots().Groups()))
 }
 
-// newProvider is the one place that chooses where credentials come from. It
-// returns nil for a channel in plaintext.
-func newProvider(cfg serveConfig, log *slog.Logger, registry *prometheus.Registry) (credentials.CredentialProvider, error) {
-	if cfg.channel == nil {
-		return nil, nil //nolint:nilnil // no provider is what plaintext means
-	}
-	file, err := credentials.NewFile(credentials.FileConfig{
-		Files:  *cfg.channel,
-		Logger: log,
-	})
-	if err != nil {
-		return nil, err
-	}
-	registry.MustRegister(file, credentials.NewCollector(file))
-	return file, nil
-}
-
 func newDoor(cfg serveConfig, provider credentials.CredentialProvider, log *slog.Logger, registry *prometheus.Registry) *handshake.Door {
 	door := handshake.Config{Limits: cfg.Limits.door(), Logger: log, Registerer: registry}
 	if provider != nil {

@@ -79,26 +79,26 @@ func permits(cert *x509.Certificate, usage x509.ExtKeyUsage) bool {
 
 // warn logs what a peer may refuse or what weakens the channel, and yet can be
 // meant.
-func warn(set FileSet, m *Material, bundle []*x509.Certificate, role Role, now time.Time, log *slog.Logger) {
+func (c *candidate) warn(set FileSet, role Role, now time.Time, log *slog.Logger) {
 	if info, err := os.Stat(set.Key.Path); err == nil && info.Mode().Perm()&0o004 != 0 {
 		log.Warn("the private key can be read by every user of this machine; take that right away",
 			"setting", set.Key.Setting, "file", set.Key.Path, "mode", info.Mode().Perm().String())
 	}
-	if n := len(bundle) - len(m.roots); n > 0 {
+	if c.passedOver > 0 {
 		log.Warn("the CA bundle holds certificates that are no CA; they are not trusted",
-			"setting", set.CA.Setting, "file", set.CA.Path, "count", n)
+			"setting", set.CA.Setting, "file", set.CA.Path, "count", c.passedOver)
 	}
-	for _, root := range m.roots {
+	for _, root := range c.material.roots {
 		if now.After(root.NotAfter) {
 			log.Warn("a CA certificate of the bundle has expired",
 				"setting", set.CA.Setting, "file", set.CA.Path, "subject", root.Subject.String(), "not_after", stamp(root.NotAfter))
 		}
 	}
-	if err := verifyOwn(m, role, now); err != nil {
+	if c.unverified != nil {
 		log.Warn("the CA bundle does not verify our own certificate; a peer with the same bundle will refuse it",
-			"setting", set.Cert.Setting, "file", set.Cert.Path, "bundle", set.CA.Path, "reason", err)
+			"setting", set.Cert.Setting, "file", set.Cert.Path, "bundle", set.CA.Path, "reason", c.unverified)
 	}
-	if leaf := m.chain[0]; role == Server && len(leaf.DNSNames) == 0 {
+	if leaf := c.material.chain[0]; role == Server && len(leaf.DNSNames) == 0 {
 		log.Warn("the certificate has no DNS name; an Envoy that was told to demand one (contour bootstrap --xds-server-name) will refuse it",
 			"setting", set.Cert.Setting, "file", set.Cert.Path)
 	}

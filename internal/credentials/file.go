@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,8 +34,7 @@ type File struct {
 
 	restartRequired prometheus.Gauge
 
-	cancel context.CancelFunc
-	done   sync.WaitGroup
+	background
 }
 
 // NewFile reads and checks the files as [Load] does, for the server's side, and
@@ -47,30 +45,17 @@ func NewFile(cfg FileConfig) (*File, error) {
 	}
 	// Before the files are read, so that no change is missed in between.
 	follower := files.NewFollower(files.FollowConfig{Files: cfg.Files.paths(), Poll: cfg.Poll, Logger: cfg.Logger})
-	read, err := files.Read(cfg.Files.paths(), MaxFileSize)
-	if err != nil {
-		return nil, cfg.Files.readError(err)
-	}
-	material, err := parse(cfg.Files, read, Server, time.Now(), cfg.Logger)
+	first, loaded, err := load(cfg.Files, Server, time.Now(), cfg.Logger)
 	if err != nil {
 		return nil, err
 	}
-	f := &File{cfg: cfg, material: material, loaded: digest(read), restartRequired: newRestartRequired()}
-	ctx, cancel := context.WithCancel(context.Background())
-	f.cancel = cancel
-	f.done.Go(func() { f.follow(ctx, follower) })
+	f := &File{cfg: cfg, material: first.material, loaded: loaded, restartRequired: newRestartRequired()}
+	f.start(func(ctx context.Context) { f.follow(ctx, follower) })
 	return f, nil
 }
 
 // Material returns what was loaded at the start. It never fails.
 func (f *File) Material() (*Material, error) { return f.material, nil }
-
-// Close stops watching.
-func (f *File) Close() error {
-	f.cancel()
-	f.done.Wait()
-	return nil
-}
 
 // Describe implements [prometheus.Collector].
 func (f *File) Describe(ch chan<- *prometheus.Desc) { f.restartRequired.Describe(ch) }
@@ -107,20 +92,9 @@ func (f *File) changed() []string {
 		switch {
 		case err != nil:
 			names = append(names, f.cfg.Files.readError(err).Error())
-		case digest(read)[0] != f.loaded[i]:
+		case sha256.Sum256(read[0].Data) != f.loaded[i]:
 			names = append(names, source.Setting+" "+source.Path)
 		}
 	}
 	return names
-}
-
-// digests hold no content, so that the key is in memory no oftener than it must.
-type digests [][sha256.Size]byte
-
-func digest(read []files.File) digests {
-	var sums digests
-	for _, file := range read {
-		sums = append(sums, sha256.Sum256(file.Data))
-	}
-	return sums
 }

@@ -6,10 +6,10 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/contour-xds/contour/internal/files"
-	"github.com/contour-xds/contour/internal/pemfile"
 )
 
 // MaxFileSize is the most that a credential file may hold, in bytes: the largest
@@ -47,39 +47,25 @@ func (s FileSet) paths() []string { return []string{s.CA.Path, s.Cert.Path, s.Ke
 // An error names the setting and the file, says what to do, and holds nothing of
 // the key.
 func Load(set FileSet, role Role, now time.Time, log *slog.Logger) (*Material, error) {
-	read, err := files.Read(set.paths(), MaxFileSize)
+	c, _, err := load(set, role, now, log)
 	if err != nil {
-		return nil, set.readError(err)
+		return nil, err
 	}
-	return parse(set, read, role, now, log)
+	return c.material, nil
 }
 
-func parse(set FileSet, read []files.File, role Role, now time.Time, log *slog.Logger) (*Material, error) {
-	bundle, err := pemfile.Certificates(read[0].Data)
+// load is Load for a provider, which goes on comparing the files with what they held.
+func load(set FileSet, role Role, now time.Time, log *slog.Logger) (*candidate, digests, error) {
+	read, err := set.read()
 	if err != nil {
-		return nil, set.CA.wrap(err)
+		return nil, digests{}, err
 	}
-	chain, err := pemfile.Certificates(read[1].Data)
+	c, err := read.check(set, role, now)
 	if err != nil {
-		return nil, set.Cert.wrap(err)
+		return nil, digests{}, err
 	}
-	key, err := pemfile.Key(read[2].Data)
-	if err != nil {
-		return nil, set.Key.wrap(err)
-	}
-	if err := pemfile.Fits(chain[0], key); err != nil {
-		return nil, set.Key.wrap(fmt.Errorf("%w (%s %q)", err, set.Cert.Setting, set.Cert.Path))
-	}
-	roots, err := authorities(bundle)
-	if err != nil {
-		return nil, set.CA.wrap(err)
-	}
-	if err := checkLeaf(chain[0], role, now); err != nil {
-		return nil, set.Cert.wrap(err)
-	}
-	m := NewMaterial(chain, key, roots, now)
-	warn(set, m, bundle, role, now, log)
-	return m, nil
+	c.warn(set, role, now, log)
+	return c, read.digests(), nil
 }
 
 func (s Source) wrap(err error) error { return fmt.Errorf("%s %q: %w", s.Setting, s.Path, err) }
@@ -108,6 +94,8 @@ func reason(err *fs.PathError) error {
 		return fmt.Errorf("%w; check the path, and the mount it should come from", fs.ErrNotExist)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w: user id %d may not read it; change its owner, group or mode", fs.ErrPermission, os.Getuid())
+	case errors.Is(err, syscall.ELOOP):
+		return fmt.Errorf("%w; point the symbolic link at the file", syscall.ELOOP)
 	case errors.Is(err, files.ErrNotRegular):
 		return fmt.Errorf("%w; give a file, not a folder, a pipe or a device", files.ErrNotRegular)
 	case errors.Is(err, files.ErrTooLarge):

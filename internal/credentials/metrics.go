@@ -22,6 +22,31 @@ func newRestartRequired() prometheus.Gauge {
 	})
 }
 
+// watchMetrics are the metrics of a [Watch].
+type watchMetrics struct {
+	reloads           *prometheus.CounterVec
+	succeeded, failed prometheus.Counter
+	pending           prometheus.Gauge
+}
+
+func newWatchMetrics() watchMetrics {
+	reloads := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "contour_credentials_reloads_total",
+		Help: "Times that the credential files on disk became the generation in force, or were refused, by result. A failure counts once for each content, and leaves the last good generation in force.",
+	}, []string{"result"})
+	return watchMetrics{
+		reloads: reloads, succeeded: reloads.WithLabelValues("success"), failed: reloads.WithLabelValues("failure"),
+		pending: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "contour_credentials_reload_pending",
+			Help: "1 while the credential files on disk can't be used and so are not what is served, because their writer is not done or they were refused; 0 otherwise.",
+		}),
+	}
+}
+
+func (m watchMetrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{m.reloads, m.pending}
+}
+
 // Collector reports the material of a provider, whichever it is, as it stands
 // when it is scraped.
 type Collector struct{ provider CredentialProvider }

@@ -90,6 +90,11 @@ func served(t *testing.T, config *tls.Config, ca *certtest.CA) *x509.Certificate
 	near, far := net.Pipe()
 	defer near.Close()
 	defer far.Close()
+	for _, end := range []net.Conn{near, far} { // one that refuses waits for its alert to be read
+		if err := end.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	done := make(chan error, 1)
 	go func() { done <- tls.Server(far, config).Handshake() }()
 	client := tls.Client(near, &tls.Config{

@@ -229,6 +229,14 @@ func TestFollowerSeesAChangeBetweenConstructionAndRun(t *testing.T) {
 	wait(t, called)
 }
 
+func TestFollowerAnnouncesEachPollWhenToldTo(t *testing.T) {
+	m := newMount(t, map[string]string{"a": "1"})
+	calls := follow(t, files.FollowConfig{Files: []string{m.path("a")}, Poll: 10 * time.Millisecond, EachPoll: true})
+	for range 3 {
+		wait(t, calls)
+	}
+}
+
 func TestFollowerIsSilentWithoutAChange(t *testing.T) {
 	m := newMount(t, map[string]string{"a": "1"})
 	calls := follow(t, files.FollowConfig{Trees: []files.Tree{{Dir: m.dir}}, Poll: time.Millisecond, Settle: time.Millisecond})

@@ -28,6 +28,10 @@ type FollowConfig struct {
 	// Optional. How often the set is looked at, watched or not; unset means
 	// [DefaultPoll].
 	Poll time.Duration
+	// Optional. Whether each poll is announced, changed or not: for a caller that
+	// compares content itself, and so finds what no signature shows, and for which what
+	// failed for a reason outside of the set does not fail for ever.
+	EachPoll bool
 	// Optional. How long the set must be at rest before a change is announced, so
 	// that a writer in the midst of several files is let finish; unset means
 	// [DefaultSettle].
@@ -88,6 +92,9 @@ func (f *Follower) Run(ctx context.Context, changed func()) error {
 			return nil
 		case <-tick.C:
 			w.renew(f.folders)
+			if f.cfg.EachPoll && f.sign() == f.last {
+				changed()
+			}
 		case <-w.events():
 		}
 	}

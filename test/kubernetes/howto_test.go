@@ -147,7 +147,7 @@ func TestEveryPodIsLookedAt(t *testing.T) {
 	c := d.startContour(d.xds)
 	_, e := d.startEnvoy()
 	d.waitReady("envoy", e, d.readiness)
-	wantMetric(t, c.metrics, "contour_credentials_restart_required", "0")
+	wantMetric(t, c.metrics, "contour_credentials_reload_pending", "0")
 
 	root := t.TempDir()
 	must(t, os.MkdirAll(filepath.Join(root, "certificates", "envoy"), 0o755))
@@ -164,7 +164,8 @@ func TestEveryPodIsLookedAt(t *testing.T) {
 	}{
 		{"pod/one\n", 2},
 		{"pod/two\n", 2},
-		{"\ncontour_credentials_restart_required 0\n", 2},
+		{"\ncontour_credentials_reload_pending 0\n", 2},
+		{"\ncontour_credentials_loaded_timestamp_seconds ", 2},
 		{`"ca_cert"`, 2},
 		{`"cert_chain"`, 2},
 		{`"serial_number": "` + serial + `"`, 2},

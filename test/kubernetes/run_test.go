@@ -29,7 +29,7 @@ func TestBothSidesRunAsTheManifestsSay(t *testing.T) {
 	for series, want := range map[string]string{
 		`contour_xds_tls_handshakes_total{result="success"}`: "1",
 		"contour_xds_connections":                            "1",
-		"contour_credentials_restart_required":               "0",
+		"contour_credentials_reload_pending":                 "0",
 	} {
 		wantMetric(t, c.metrics, series, want)
 	}

@@ -30,12 +30,12 @@ type server struct {
 	waitErr error
 }
 
-// startPrometheus starts a Prometheus that scrapes target and evaluates the rules as
+// startPrometheus starts a Prometheus that scrapes targets and evaluates the rules as
 // they stand. It returns when that Prometheus is ready, and ends it with the test.
-func startPrometheus(t *testing.T, target string) *server {
+func startPrometheus(t *testing.T, targets ...string) *server {
 	t.Helper()
 	dir := t.TempDir()
-	config := write(t, dir, "prometheus.yaml", configFor(t, target))
+	config := write(t, dir, "prometheus.yaml", configFor(t, targets))
 	write(t, dir, "contour.rules.yaml", read(t, "contour.rules.yaml"))
 	s := &server{t: t, logPath: filepath.Join(dir, "log"), ended: make(chan struct{})}
 	log, err := os.Create(s.logPath)
@@ -59,16 +59,16 @@ func startPrometheus(t *testing.T, target string) *server {
 	return s
 }
 
-// configFor is prometheus.yaml with a target and intervals of a test, which leave a
+// configFor is prometheus.yaml with targets and intervals of a test, which leave a
 // busy machine the time to answer a scrape. Neither the rules nor anything else of it
 // is changed.
-func configFor(t *testing.T, target string) string {
+func configFor(t *testing.T, targets []string) string {
 	t.Helper()
 	text := read(t, "prometheus.yaml")
 	for _, edit := range [][2]string{
 		{"scrape_interval: 15s", "scrape_interval: 1s"},
 		{"evaluation_interval: 15s", "evaluation_interval: 1s"},
-		{"targets: [127.0.0.1:8000]", "targets: [" + target + "]"},
+		{"targets: [127.0.0.1:8000]", "targets: [" + strings.Join(targets, ", ") + "]"},
 	} {
 		if strings.Count(text, edit[0]) != 1 {
 			t.Fatalf("prometheus.yaml has not %q once", edit[0])
