@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/pflag"
 
+	"github.com/contour-xds/contour/internal/credentials"
 	"github.com/contour-xds/contour/internal/handshake"
 	"github.com/contour-xds/contour/internal/xds"
 )
@@ -20,7 +21,18 @@ type limitsConfig struct {
 	HandshakeCPUs          int           `mapstructure:"handshake-cpus"`
 	MaxConnections         int           `mapstructure:"max-connections"`
 	MaxStreams             int           `mapstructure:"max-streams"`
+
+	MaxConnectionAge      time.Duration `mapstructure:"max-connection-age"`
+	MaxConnectionAgeGrace time.Duration `mapstructure:"max-connection-age-grace"`
+	// ageGiven is whether MaxConnectionAge was set, be it to 0.
+	ageGiven bool
 }
+
+// defaultConnectionAge is that of connections whose credentials change while contour
+// runs. An Envoy keeps a connection after it got a new certificate, so that this is
+// how long a rollover of the CA has to wait for it. It comes back with what it has and
+// is sent nothing twice, so that 10,000 of them cost three handshakes a second.
+const defaultConnectionAge = time.Hour
 
 func limitFlags(flags *pflag.FlagSet) {
 	flags.Duration("handshake-timeout", xds.DefaultHandshakeTimeout, "`time` that a connection has for its TLS handshake")
@@ -29,6 +41,11 @@ func limitFlags(flags *pflag.FlagSet) {
 	flags.Int("max-handshakes-per-source", 0, "the same `number` for one IPv4 address or IPv6 /64; 0 for no such limit")
 	flags.Int("handshake-cpus", 0, "`number` of handshakes that compute at once, the others in order of arrival; 0 for one a CPU")
 	flags.Int("max-connections", handshake.DefaultConnections, "`number` of open connections that are through their handshake")
+	flags.Duration("max-connection-age", 0,
+		"`time` after which a connection has to end and Envoy to connect anew, more or less by a tenth; 0 for never; "+
+			"unset, never where credentials are read once, and an hour where they change while contour runs")
+	flags.Duration("max-connection-age-grace", xds.DefaultConnectionAgeGrace,
+		"`time` after that until the connection is closed with its streams, which do not end by themselves")
 	flags.Int("max-streams", xds.DefaultMaxStreams, "`number` of open streams, of all connections together")
 }
 
@@ -36,6 +53,13 @@ func limitFlags(flags *pflag.FlagSet) {
 func (c limitsConfig) check() error {
 	if c.HandshakeTimeout <= 0 {
 		return fmt.Errorf("--handshake-timeout is %s; it must be more than 0, such as %s", c.HandshakeTimeout, xds.DefaultHandshakeTimeout)
+	}
+	if c.MaxConnectionAge < 0 {
+		return fmt.Errorf("--max-connection-age is %s; it must be more than 0, such as %s, or 0 for never", c.MaxConnectionAge, defaultConnectionAge)
+	}
+	if c.MaxConnectionAgeGrace <= 0 {
+		return fmt.Errorf("--max-connection-age-grace is %s; it must be more than 0, such as %s, for streams do not end by themselves",
+			c.MaxConnectionAgeGrace, xds.DefaultConnectionAgeGrace)
 	}
 	for _, limit := range []struct {
 		flag         string
@@ -60,6 +84,15 @@ func (c limitsConfig) door() handshake.Limits {
 		Pending: c.MaxHandshakes, PendingPerSource: c.MaxHandshakesPerSource,
 		CPUs: c.HandshakeCPUs, Connections: c.MaxConnections,
 	}
+}
+
+// connectionAge is how long a connection may live, with credentials of provider; 0 is
+// for ever.
+func (c limitsConfig) connectionAge(provider credentials.CredentialProvider) time.Duration {
+	if _, changes := provider.(credentials.Announcer); changes && !c.ageGiven {
+		return defaultConnectionAge
+	}
+	return c.MaxConnectionAge
 }
 
 // newLimitsGauge says which limits are in force, for an alert that comes before

@@ -38,7 +38,7 @@ const metricsIntroduction = `# Metrics
 
 ` + "`contour serve`" + ` answers a scrape at ` + "`/metrics`" + `, on ` + "`--metrics-address`" + ` and ` + "`--metrics-port`" + `, in plain HTTP.
 Labels are of closed sets, so that no peer can create a series, and a series is there from the start, so that a rate over it is zero rather than missing.
-An intermediate certificate has a series if there is one.
+An intermediate certificate has a series if there is one, and each root of the CA bundle in force has one.
 Those of the secure channel's credentials are there only when ` + "`serve`" + ` has credentials, and some only by one way in which it has them (` + "`--credential-provider`" + `).
 `
 
@@ -211,11 +211,11 @@ func describeMetrics(page io.Writer, title string, metrics map[string]metric, pr
 }
 
 // labelled lists the labels with their values. Those of an information metric
-// are another build's in another build.
+// are another build's in another build, and roots are those of the bundle.
 func (m metric) labelled() string {
 	var labels []string
 	for _, label := range slices.Sorted(maps.Keys(m.labels)) {
-		if strings.HasSuffix(m.name, "_info") {
+		if strings.HasSuffix(m.name, "_info") || label == "root" {
 			labels = append(labels, code(label))
 			continue
 		}

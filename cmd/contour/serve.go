@@ -100,6 +100,7 @@ func loadServeConfig(cmd *cobra.Command) (serveConfig, error) {
 	if err := s.checkProviderFiles(serverChannel, cfg.channel != nil); err != nil {
 		return cfg, err
 	}
+	cfg.Limits.ageGiven = s.origin("max-connection-age") != ""
 	return cfg, cfg.check()
 }
 

@@ -44,6 +44,7 @@ func serve(ctx context.Context, cfg serveConfig, logOut io.Writer) error {
 	registry.MustRegister(newLimitsGauge(door.Limits(), cfg.Limits.MaxStreams))
 	server := xds.New(xds.Config{
 		Credentials: door, HandshakeTimeout: cfg.Limits.HandshakeTimeout, MaxStreams: cfg.Limits.MaxStreams,
+		ConnectionAge: cfg.Limits.connectionAge(provider), ConnectionAgeGrace: cfg.Limits.MaxConnectionAgeGrace,
 		ListenerDrain: cfg.ListenerDrain,
 		Snapshots:     folder.Snapshots(), Logger: log, Registerer: registry,
 	})
@@ -95,6 +96,10 @@ func run(ctx context.Context, cfg serveConfig, log *slog.Logger, p parts) error 
 		return p.folder.Run(serving, p.server.Publish)
 	})
 	group.Go(func() error {
+		defer stop()
+		return p.door.Run(serving)
+	})
+	group.Go(func() error {
 		defer endProbes()
 		defer stop()
 		return p.server.Serve(streams, p.door.Listener(xdsListener))
@@ -116,7 +121,7 @@ func logListening(log *slog.Logger, cfg serveConfig, folder *resources.Folder, x
 func newDoor(cfg serveConfig, provider credentials.CredentialProvider, log *slog.Logger, registry *prometheus.Registry) *handshake.Door {
 	door := handshake.Config{Limits: cfg.Limits.door(), Logger: log, Registerer: registry}
 	if provider != nil {
-		door.TLS = credentials.ServerTLS(provider)
+		door.TLS, door.Provider = credentials.ServerTLS(provider), provider
 	}
 	return handshake.New(door)
 }

@@ -73,9 +73,34 @@ type CA struct {
 // NewCA makes a root of the given common name.
 func NewCA(t testing.TB, name string) *CA {
 	t.Helper()
+	return NewRoot(t, name, func(*x509.Certificate) {})
+}
+
+// NewRoot makes a root of the given common name, as change has changed it.
+func NewRoot(t testing.TB, name string, change func(*x509.Certificate)) *CA {
+	t.Helper()
 	key := NewKey(t, ECDSA)
 	template := caTemplate(t, name)
+	change(template)
 	return &CA{Cert: sign(t, template, template, key.Public(), key), key: key}
+}
+
+// Renewed is the root ca with another certificate for its name and key, valid for a
+// day from now.
+func (ca *CA) Renewed(t testing.TB) *CA {
+	t.Helper()
+	template := caTemplate(t, ca.Cert.Subject.CommonName)
+	return &CA{Cert: sign(t, template, template, ca.key.Public(), ca.key), key: ca.key}
+}
+
+// CrossSigned is ca with a certificate of older's for its name and key: what it
+// issues is verified by either root, since a leaf presents that certificate too.
+func (ca *CA) CrossSigned(t testing.TB, older *CA) *CA {
+	t.Helper()
+	template := caTemplate(t, ca.Cert.Subject.CommonName)
+	template.NotAfter = ca.Cert.NotAfter
+	cross := sign(t, template, older.Cert, ca.key.Public(), older.key)
+	return &CA{Cert: cross, key: ca.key, chain: []*x509.Certificate{cross}}
 }
 
 // Intermediate makes a CA whose certificate ca signs.

@@ -69,5 +69,6 @@ func (c content) check(set FileSet, role Role, now time.Time) (*candidate, error
 		return nil, set.Cert.wrap(err)
 	}
 	m := NewMaterial(chain, key, roots, now)
-	return &candidate{material: m, passedOver: len(bundle) - len(roots), unverified: verifyOwn(m, role, now)}, nil
+	_, unverified := m.verify(m.chain, role, now)
+	return &candidate{material: m, passedOver: len(bundle) - len(roots), unverified: unverified}, nil
 }

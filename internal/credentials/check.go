@@ -104,16 +104,4 @@ func (c *candidate) warn(set FileSet, role Role, now time.Time, log *slog.Logger
 	}
 }
 
-func verifyOwn(m *Material, role Role, now time.Time) error {
-	intermediates := x509.NewCertPool()
-	for _, c := range m.chain[1:] {
-		intermediates.AddCert(c)
-	}
-	_, err := m.chain[0].Verify(x509.VerifyOptions{
-		Roots: m.pool, Intermediates: intermediates, CurrentTime: now,
-		KeyUsages: []x509.ExtKeyUsage{role.usage()},
-	})
-	return err
-}
-
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

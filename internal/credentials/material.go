@@ -24,6 +24,8 @@ type Material struct {
 	pool        *x509.CertPool
 	loaded      time.Time
 	fingerprint string
+
+	rootFingerprints []string
 }
 
 // NewMaterial makes a generation of a chain, leaf first, with the leaf's key, and
@@ -40,7 +42,7 @@ func NewMaterial(chain []*x509.Certificate, key crypto.Signer, roots []*x509.Cer
 	for _, root := range roots {
 		m.pool.AddCert(root)
 	}
-	m.fingerprint = fingerprint(m.chain, m.roots)
+	m.fingerprint, m.rootFingerprints = fingerprint(m.chain, m.roots), rootFingerprints(m.roots)
 	return m
 }
 

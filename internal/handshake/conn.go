@@ -2,6 +2,7 @@ package handshake
 
 import (
 	"context"
+	"crypto/x509"
 	"io"
 	"net"
 	"net/netip"
@@ -37,10 +38,16 @@ type conn struct {
 	waited         time.Duration      // for its peer, until it last heard from it
 	place          int                // in register.waiting, or nowhere
 	giveUp         context.CancelFunc // ends its waiting for a turn; nil unless it does
+
+	// What it stands on once it is live, guarded by register.mu as well; see standing.
+	presented []*x509.Certificate
+	root      *rootCount // nil in plaintext
+	until     time.Time
+	ending    int // its place in register.ends, or nowhere
 }
 
 func newConn(raw net.Conn, r *register, turns *turns) *conn {
-	c := &conn{Conn: raw, register: r, turns: turns, accepted: time.Now(), place: nowhere}
+	c := &conn{Conn: raw, register: r, turns: turns, accepted: time.Now(), place: nowhere, ending: nowhere}
 	if r.limits.PendingPerSource > 0 {
 		c.source = source(raw.RemoteAddr())
 	}

@@ -1,7 +1,7 @@
 // Package handshake is the door of the xDS server: a decorator of gRPC's
 // transport credentials that counts every handshake, says why the failed ones
-// failed, bounds what strangers can cost, and keeps count of the connections that
-// got in.
+// failed, bounds what strangers can cost, and holds the connections that got in to
+// what let them in.
 //
 // A decorator, because a failed handshake is seen nowhere else: gRPC's
 // interceptors and stats handlers begin after it. The decorator changes nothing
@@ -19,6 +19,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+
+	contourcredentials "github.com/contour-xds/contour/internal/credentials"
 )
 
 // Config says what a [Door] decorates, what it bounds, and where it reports.
@@ -26,12 +28,17 @@ type Config struct {
 	// Optional. How connections are secured; unset means plaintext, with no handshake
 	// to count. The door keeps it and does not change it.
 	TLS *tls.Config
+	// Optional. What TLS is made of: the roots in force, which connections are counted
+	// by. If it is a [contourcredentials.Announcer], live connections are held to each
+	// new generation by [Door.Run]. Unset means that the roots never change, and are
+	// not known.
+	Provider contourcredentials.CredentialProvider
 	// Optional. What strangers can cost; unset means the defaults.
 	Limits Limits
-	// Optional. Where refusals are logged; unset means nowhere.
+	// Optional. Where refusals and closings are logged; unset means nowhere.
 	Logger *slog.Logger
-	// Optional. Over what time refusals of one reason are summed up when there are
-	// many; unset means a minute.
+	// Optional. Over what time those of one reason are summed up when there are many;
+	// unset means a minute.
 	LogInterval time.Duration
 	// Optional. Where the metrics are registered; unset means nowhere.
 	Registerer prometheus.Registerer
@@ -43,8 +50,10 @@ type Door struct {
 	inner    credentials.TransportCredentials
 	register *register
 	turns    *turns
-	log      *refusalLog
+	keeper   *keeper
 	metrics  *metrics
+	refusals *floodLog
+	closings *floodLog
 }
 
 var _ credentials.TransportCredentials = (*Door)(nil)
@@ -58,9 +67,11 @@ func New(cfg Config) *Door {
 		inner:    insecure.NewCredentials(),
 		register: newRegister(limits),
 		turns:    newTurns(limits.CPUs),
-		log:      newRefusalLog(cfg.Logger, cfg.LogInterval),
+		refusals: newRefusalLog(cfg.Logger, cfg.LogInterval),
+		closings: newClosingLog(cfg.Logger, cfg.LogInterval),
 	}
-	d.metrics = newMetrics(d.register)
+	d.metrics = newMetrics(d.register, cfg.Provider)
+	d.keeper = &keeper{register: d.register, provider: cfg.Provider, closed: d.closed}
 	if cfg.TLS != nil {
 		d.inner = credentials.NewTLS(observe(cfg.TLS))
 	}
@@ -73,7 +84,16 @@ func New(cfg Config) *Door {
 // Close logs what is still to be summed up. It closes no connection: that is for
 // the listener, and for the server.
 func (d *Door) Close() error {
-	d.log.close()
+	d.refusals.close()
+	d.closings.close()
+	return nil
+}
+
+// Run closes live connections when a certificate of their chain ends, and when a new
+// generation of the provider's no longer verifies them, until ctx ends. The error is
+// nil. Without it, connections stay as they are.
+func (d *Door) Run(ctx context.Context) error {
+	d.keeper.run(ctx)
 	return nil
 }
 
@@ -119,10 +139,15 @@ func (d *Door) shake(c *conn) (net.Conn, credentials.AuthInfo, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := d.register.admit(c); err != nil {
+	tlsInfo, secure := info.(credentials.TLSInfo)
+	s := standingOf(&tlsInfo.State)
+	if err := d.register.admit(c, s); err != nil {
 		return nil, nil, err
 	}
-	if tlsInfo, ok := info.(credentials.TLSInfo); ok {
+	if err := d.keeper.welcome(c, s); err != nil {
+		return nil, nil, err
+	}
+	if secure {
 		d.metrics.succeed(time.Since(c.accepted), &tlsInfo.State)
 	}
 	return secured, info, nil
@@ -133,7 +158,7 @@ func (d *Door) shake(c *conn) (net.Conn, credentials.AuthInfo, error) {
 func (d *Door) refuse(c *conn, err error) {
 	reason := c.classify(err)
 	d.metrics.fail(reason, time.Since(c.accepted))
-	d.log.refused(c, reason, err)
+	d.logRefusal(c, reason, err)
 }
 
 // ClientHandshake is the inner one; a door is for servers.

@@ -222,7 +222,7 @@ func TestSoManyHandshakesComputeAtOnceAndTheOthersWaitTheirTurn(t *testing.T) {
 	}
 	s.eventually("two compute and four wait for them", func() bool {
 		now := s.values("contour_xds_tls_handshakes_pending")
-		return now["cpu"] == 2 && now["queue"] == clients-2 && now["peer"] == 0
+		return now["cpu"] == 2 && now["queue"] == clients-2 && now["peer"] == 0 && g.busy.Load() == 2
 	})
 	close(g.opened)
 	all.Wait()

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/contour-xds/contour/internal/credentials"
 )
 
 // metrics has all its series from the start, so that a rate over a counter that
@@ -15,7 +17,11 @@ type metrics struct {
 	handshakes, failures, versions, keyExchanges *prometheus.CounterVec
 	durations                                    *prometheus.HistogramVec
 	pending                                      *prometheus.GaugeVec
-	connections                                  prometheus.Gauge
+	closed                                       *prometheus.CounterVec
+
+	// provider has the roots that connections are counted by; nil without any.
+	provider    credentials.CredentialProvider
+	connections *prometheus.Desc
 
 	// What a success touches, looked up once: it is on the way of every handshake.
 	succeeded   prometheus.Counter
@@ -51,7 +57,7 @@ const (
 // a tenth of a second around the world, and more when something is wrong.
 var buckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 
-func newMetrics(r *register) *metrics {
+func newMetrics(r *register, provider credentials.CredentialProvider) *metrics {
 	counter := func(name, help, label string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
 	}
@@ -71,13 +77,21 @@ func newMetrics(r *register) *metrics {
 			Name: "contour_xds_tls_handshakes_pending",
 			Help: "Connections on the xDS port that are in their handshake: waiting for the peer's bytes, in the queue for a CPU turn, or computing.",
 		}, []string{"state"}),
-		connections: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "contour_xds_connections",
-			Help: "Connections on the xDS port that are open and through their handshake.",
-		}),
+		closed:      counter("contour_xds_connections_closed_total", closedHelp, "reason"),
+		provider:    provider,
+		connections: newConnectionsDesc(provider != nil),
 	}
 	m.begin()
 	return m
+}
+
+func newConnectionsDesc(byRoot bool) *prometheus.Desc {
+	const name, help = "contour_xds_connections", "Connections on the xDS port that are open and through their handshake"
+	if !byRoot {
+		return prometheus.NewDesc(name, help+".", nil, nil)
+	}
+	return prometheus.NewDesc(name, help+", by the root of the CA bundle in force that verifies the client: "+
+		"the first 16 digits of its SHA-256 fingerprint. Of several, it is the one that ends last. Without mutual TLS there is one series, without the label.", []string{"root"}, nil)
 }
 
 // begin makes every series.
@@ -88,6 +102,9 @@ func (m *metrics) begin() {
 	}
 	for _, reason := range Reasons() {
 		m.failures.WithLabelValues(string(reason))
+	}
+	for _, reason := range CloseReasons() {
+		m.closed.WithLabelValues(string(reason))
 	}
 	m.succeeded = m.handshakes.WithLabelValues(success)
 	m.successTime = m.durations.WithLabelValues(success)
@@ -123,7 +140,7 @@ func (m *metrics) fail(reason Reason, took time.Duration) {
 
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		m.handshakes, m.failures, m.versions, m.keyExchanges, m.durations, m.pending, m.connections,
+		m.handshakes, m.failures, m.versions, m.keyExchanges, m.durations, m.pending, m.closed,
 	}
 }
 
@@ -132,6 +149,7 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, c := range m.collectors() {
 		c.Describe(ch)
 	}
+	ch <- m.connections
 }
 
 // Collect implements [prometheus.Collector]. Who is where is asked at once and of
@@ -141,8 +159,34 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	m.pending.WithLabelValues("peer").Set(float64(now.peer))
 	m.pending.WithLabelValues("queue").Set(float64(now.queue))
 	m.pending.WithLabelValues("cpu").Set(float64(now.cpu))
-	m.connections.Set(float64(now.live))
 	for _, c := range m.collectors() {
 		c.Collect(ch)
 	}
+	m.collectConnections(ch, now.live)
+}
+
+// collectConnections has a series for each root in force, and for no other: those
+// that stand on one which has just gone are in none until they are verified anew or
+// closed.
+func (m *metrics) collectConnections(ch chan<- prometheus.Metric, live int) {
+	gauge := func(value int, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(m.connections, prometheus.GaugeValue, float64(value), labels...)
+	}
+	if m.provider == nil {
+		gauge(live)
+		return
+	}
+	counts := m.register.byRoot()
+	for _, root := range rootsInForce(m.provider) {
+		gauge(counts[root], root)
+	}
+}
+
+// rootsInForce are those of the provider's bundle, and none that a peer could name.
+func rootsInForce(p credentials.CredentialProvider) []string {
+	m, err := p.Material()
+	if err != nil {
+		return nil
+	}
+	return m.RootFingerprints()
 }

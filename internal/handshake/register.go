@@ -2,7 +2,6 @@ package handshake
 
 import (
 	"container/heap"
-	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -10,8 +9,8 @@ import (
 )
 
 // A register knows every connection of a door, from when it was accepted until
-// it is closed: the pending ones, which are in their handshake, and the live ones.
-// It decides who makes room. It is safe for concurrent use.
+// it is closed: the pending ones, which are in their handshake, and the live ones,
+// with what those stand on. It decides who makes room. It is safe for concurrent use.
 type register struct {
 	limits Limits
 
@@ -21,6 +20,8 @@ type register struct {
 	waiting waiters // those of pending that wait for their peer
 	sources map[netip.Prefix]map[*conn]struct{}
 	live    chain
+	ends    ends                  // those of live that stand on a root, by when that ends
+	roots   map[string]*rootCount // by their DER encoding
 	closed  bool
 
 	working atomic.Int64 // those that have a CPU turn
@@ -30,6 +31,7 @@ func newRegister(limits Limits) *register {
 	r := &register{
 		limits:  limits,
 		sources: make(map[netip.Prefix]map[*conn]struct{}),
+		roots:   make(map[string]*rootCount),
 	}
 	r.room = sync.NewCond(&r.mu)
 	return r
@@ -186,32 +188,12 @@ func (r *register) stopWaiting(c *conn) {
 	}
 }
 
-// admit makes a pending connection a live one. An error says why not.
-func (r *register) admit(c *conn) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	switch {
-	case c.cause != nil:
-		return c.cause
-	case r.live.count >= r.limits.Connections:
-		return errConnections // and pending until it is closed
-	case !r.leave(c):
-		return net.ErrClosed
-	}
-	c.live = true
-	r.live.add(c)
-	return nil
-}
-
 // depart takes c out, in whatever state it is.
 func (r *register) depart(c *conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.leave(c)
-	if c.live {
-		c.live = false
-		r.live.remove(c)
-	}
+	r.evictLocked(c)
 }
 
 // close ends every pending connection and lets nobody in any more.

@@ -71,10 +71,10 @@ func TestTheLastPlaceGoesToOne(t *testing.T) {
 	r := newRegister(Limits{Connections: 1}.withDefaults())
 	first, _ := socket(t, r)
 	second, _ := socket(t, r)
-	if err := errors.Join(r.enter(first), r.enter(second), r.admit(first)); err != nil {
+	if err := errors.Join(r.enter(first), r.enter(second), r.admit(first, standing{})); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.admit(second); !errors.Is(err, errConnections) {
+	if err := r.admit(second, standing{}); !errors.Is(err, errConnections) {
 		t.Errorf("both got in: %v", err)
 	}
 	r.depart(second)

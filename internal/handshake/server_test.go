@@ -58,7 +58,7 @@ func newServer(t testing.TB, change ...func(*handshake.Config)) *server {
 	return serve(t, ca, provider{material: credentials.NewMaterial(pair.Chain, pair.Key, []*x509.Certificate{ca.Cert}, time.Now())}, change...)
 }
 
-func serve(t testing.TB, ca *certtest.CA, p provider, change ...func(*handshake.Config)) *server {
+func serve(t testing.TB, ca *certtest.CA, p credentials.CredentialProvider, change ...func(*handshake.Config)) *server {
 	t.Helper()
 	s := &server{t: t, ca: ca, registry: prometheus.NewPedanticRegistry(), log: &logtest.Buffer{}}
 	cfg := handshake.Config{

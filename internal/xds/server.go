@@ -60,6 +60,10 @@ const (
 	// spares gRPC's estimate, which costs a ping for each message that comes in.
 	window = 1 << 20
 
+	// DefaultConnectionAgeGrace is how long a connection that has reached its age may
+	// live on. An Envoy does not leave by itself: its stream goes on until the end.
+	DefaultConnectionAgeGrace = 10 * time.Second
+
 	// drainTimeout bounds how long streams may take to end at a shutdown. It is well
 	// below Kubernetes' grace period of 30 s.
 	drainTimeout = 5 * time.Second
@@ -81,6 +85,13 @@ type Config struct {
 	// Optional. How many streams may be open, of all connections together; unset means
 	// [DefaultMaxStreams]. One more ends with RESOURCE_EXHAUSTED.
 	MaxStreams int
+	// Optional. After how long a connection is told to end (GOAWAY, RFC 9113 section
+	// 6.8), more or less by a tenth that is drawn for each, so that those which came at
+	// once don't go at once; unset means never.
+	ConnectionAge time.Duration
+	// Optional. How long after that it is closed with its streams, which have no end of
+	// their own; unset means [DefaultConnectionAgeGrace].
+	ConnectionAgeGrace time.Duration
 	// Optional. Where the server logs; unset means nowhere.
 	Logger *slog.Logger
 	// Optional. Where metrics are registered; unset means nowhere.
@@ -136,7 +147,11 @@ func options(cfg Config) []grpc.ServerOption {
 		// through is in use while it writes and shared with the others: there is nothing to
 		// save. test/bench measures both.
 		grpc.ReadBufferSize(0),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			Time: keepaliveTime, Timeout: keepaliveTimeout,
+			// gRPC's default of the grace is for ever, and so would be those of streams.
+			MaxConnectionAge: cfg.ConnectionAge, MaxConnectionAgeGrace: cmp.Or(cfg.ConnectionAgeGrace, DefaultConnectionAgeGrace),
+		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPingInterval, PermitWithoutStream: true}),
 	}
 }

@@ -34,7 +34,7 @@ var rooms = map[string]struct {
 	"internal/certtest":           {nil, "throwaway certificates depend on nothing that they test"},
 	"internal/credentials":        {[]string{"internal/files", "internal/pemfile"}, "a certificate never meets a resource"},
 	"internal/files":              {nil, "files are read without regard to what they hold"},
-	"internal/handshake":          {[]string{"internal/credentials"}, "the door knows credentials by their errors alone, and no stream"},
+	"internal/handshake":          {[]string{"internal/credentials"}, "the door knows of credentials the errors and the roots that live connections stand on, and no stream"},
 	"internal/logtest":            {nil, "what tests read of a log is the same for every room"},
 	"internal/pemfile":            {nil, "PEM is read without regard to what it is for"},
 	"internal/resources":          {[]string{"internal/files", "internal/pemfile"}, "the resource side never asks what the channel is made of"},

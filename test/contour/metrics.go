@@ -34,6 +34,17 @@ func (s *Server) Metric(name string, labels ...string) (float64, error) {
 	return 0, fmt.Errorf("no series %s%v", name, labels)
 }
 
+// Connections is how many connections are open and through their handshake, on
+// whatever root they stand.
+func (s *Server) Connections() (float64, error) {
+	all, err := s.AllSeries("contour_xds_connections")
+	total := 0.0
+	for _, series := range all {
+		total += series.Value
+	}
+	return total, err
+}
+
 // AllSeries returns each series of a metric, read anew. A metric that contour does
 // not have has none.
 func (s *Server) AllSeries(name string) ([]Series, error) {

@@ -161,3 +161,15 @@ func (s *Server) WantMetric(want float64, name string, labels ...string) {
 		return err
 	})
 }
+
+// WantConnections waits until so many are open and through their handshake.
+func (s *Server) WantConnections(want float64) {
+	s.t.Helper()
+	envoy.Eventually(s.t, deadline, fmt.Sprintf("%v connections are open", want), func() error {
+		got, err := s.Connections()
+		if err == nil && got != want {
+			err = fmt.Errorf("there are %v", got)
+		}
+		return err
+	})
+}

@@ -137,7 +137,7 @@ func arrivalsThatEndEarly() []arrival {
 		{"an Envoy that comes when the last connection is taken", handshake.ConnectionLimit, func(f *fixture) (*contour, string) {
 			c := f.serve("--max-connections", "1")
 			f.stay(c)
-			c.wantMetric(1, "contour_xds_connections")
+			c.wantConnections(1)
 			return c, f.bootstrap(c, f.client)
 		}, nil},
 		{"an Envoy in its handshake when contour ends", handshake.Shutdown, func(f *fixture) (*contour, string) {

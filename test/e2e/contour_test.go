@@ -74,6 +74,12 @@ func (c *contour) wantMetric(want float64, name string, labels ...string) {
 	c.server.WantMetric(want, name, labels...)
 }
 
+// wantConnections waits until so many are open and through their handshake.
+func (c *contour) wantConnections(want float64) {
+	c.t.Helper()
+	c.server.WantConnections(want)
+}
+
 // contourBootstrap writes an Envoy's bootstrap with the real command and returns
 // its path.
 func contourBootstrap(t *testing.T, args ...string) string {

@@ -145,7 +145,7 @@ func TestPlaintextServesOnLoopbackAsBefore(t *testing.T) {
 	}
 	e := envoy.Start(t, contourBootstrap(t, "--xds-port", c.xdsPort()), envoy.Options{})
 	f.wantAnswer(e, "https", "/", "hello")
-	c.wantMetric(1, "contour_xds_connections")
+	c.wantConnections(1)
 	c.wantMetric(0, "contour_xds_tls_handshakes_total", "result", "success")
 }
 
@@ -249,7 +249,7 @@ func TestAPeerThatNeverSpeaksHTTPDoesNotHoldUpTheEnd(t *testing.T) {
 	}
 	defer conn.Close()
 	envoy.Eventually(t, deadline, "it is through its handshake", func() error {
-		n, err := c.metric("contour_xds_connections")
+		n, err := c.server.Connections()
 		if err == nil && n != 1 {
 			err = fmt.Errorf("%v connections", n)
 		}

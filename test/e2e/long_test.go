@@ -58,3 +58,8 @@ func TestLongABootstrapWrittenAnewGivesTheOldestEnvoyOtherFiles(t *testing.T) {
 	t.Parallel()
 	givesOtherFiles(t, envoy.OldestVersion)
 }
+
+func TestLongConnectionsOfAnAgeOfTheOldestEnvoyComeBack(t *testing.T) {
+	t.Parallel()
+	comesBackByAge(t, envoy.OldestVersion, "delta-ads")
+}

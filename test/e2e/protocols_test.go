@@ -77,7 +77,7 @@ func servedInEveryProtocol(t *testing.T, version string) {
 			for service, n := range p.streams {
 				c.wantMetric(n, "contour_xds_streams", "service", service, "protocol", p.variant)
 			}
-			c.wantMetric(1, "contour_xds_connections")
+			c.wantConnections(1)
 
 			f.writeRoute("changed")
 			f.wantAnswer(e, "http", "/", "changed")

@@ -45,7 +45,7 @@ func TestLongACrowdOfHonestClientsIsServedToTheLast(t *testing.T) {
 	}
 	c.wantNoneRefused()
 	c.wantMetric(crowd, "contour_xds_tls_handshakes_total", "result", "success")
-	c.wantMetric(0, "contour_xds_connections")
+	c.wantConnections(0)
 }
 
 // wantNoneRefused holds every reason to zero.

@@ -70,7 +70,7 @@ func TestRefusedClientsDelayNoUpdate(t *testing.T) {
 	c.wantMetric(float64(refused), "contour_xds_tls_handshake_failures_total", "reason", "unknown_ca")
 	c.wantMetric(float64(refused), "contour_xds_tls_handshakes_total", "result", "failure")
 	c.wantMetric(subscribers, "contour_xds_tls_handshakes_total", "result", "success")
-	c.wantMetric(subscribers, "contour_xds_connections")
+	c.wantConnections(subscribers)
 }
 
 // updateLatencies changes the folder again and again, and returns how long each

@@ -92,9 +92,13 @@ func (c *contour) footprint() footprint {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	connections, err := c.server.Connections()
+	if err != nil {
+		c.t.Fatal(err)
+	}
 	return footprint{
 		pending:     sum(pending),
-		connections: c.value("contour_xds_connections"),
+		connections: connections,
 		goroutines:  c.value("go_goroutines"),
 		files:       c.value("process_open_fds"),
 		memory:      c.value("go_memstats_heap_inuse_bytes") + c.value("go_memstats_stack_inuse_bytes"),
@@ -114,7 +118,7 @@ func (c *contour) value(name string, labels ...string) float64 {
 // settledFootprint is that of a server whom everybody has left.
 func (c *contour) settledFootprint() footprint {
 	c.t.Helper()
-	c.wantMetric(0, "contour_xds_connections")
+	c.wantConnections(0)
 	return c.footprint()
 }
 

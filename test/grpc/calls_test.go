@@ -90,7 +90,7 @@ func TestAClientTakesNewFilesByItself(t *testing.T) {
 		f.sendTo(startBackend(t, "b"))
 		s = f.serve(certtest.WriteFiles(t, t.TempDir(), next, server), "--xds-port", s.XDSPort())
 		c.wantBackend("b")
-		s.WantMetric(1, "contour_xds_connections")
+		s.WantConnections(1)
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/contour-xds/contour/internal/credentials"
 	"github.com/contour-xds/contour/test/envoy"
 )
 
@@ -28,11 +29,11 @@ func TestBothSidesRunAsTheManifestsSay(t *testing.T) {
 
 	for series, want := range map[string]string{
 		`contour_xds_tls_handshakes_total{result="success"}`: "1",
-		"contour_xds_connections":                            "1",
 		"contour_credentials_reload_pending":                 "0",
 	} {
 		wantMetric(t, c.metrics, series, want)
 	}
+	wantMetric(t, c.metrics, fmt.Sprintf("contour_xds_connections{root=%q}", credentials.RootFingerprint(d.ca.Cert)), "1")
 	d.wantProbes("contour", map[string]int{"metrics": c.metrics})
 	d.wantProbes("envoy", map[string]int{"http": d.http, "readiness": d.readiness})
 	if info, err := fetch(fmt.Sprintf("http://127.0.0.1:%d/server_info", d.admin)); err != nil || !strings.Contains(info, `"`+p.id+`"`) {

@@ -105,5 +105,5 @@ func (f *fixture) wantRefusedOnce(reason string) {
 	}
 	f.WantMetric(1, handshakes, "result", "failure")
 	f.WantMetric(0, handshakes, "result", "success")
-	f.WantMetric(0, "contour_xds_connections")
+	f.WantConnections(0)
 }

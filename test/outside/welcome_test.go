@@ -34,7 +34,7 @@ func TestAnOpenSSLOfOursIsWelcome(t *testing.T) {
 	f.WantMetric(1, handshakes, "result", "success")
 	f.WantMetric(0, handshakes, "result", "failure")
 	f.WantMetric(1, "contour_xds_tls_versions_total", "version", "TLS 1.3")
-	f.WantMetric(0, "contour_xds_connections")
+	f.WantConnections(0)
 }
 
 func TestAGroupOfEachKindIsAgreedOn(t *testing.T) {
