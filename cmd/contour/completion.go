@@ -5,6 +5,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/contour-xds/contour/internal/bootstrap"
+	"github.com/contour-xds/contour/internal/certgen"
 )
 
 // choices are the values of the settings that take one of a few words, in the
@@ -15,13 +16,17 @@ var choices = map[string][]cobra.Completion{
 	"xds-protocol": {string(bootstrap.DeltaADS), string(bootstrap.ADS), string(bootstrap.Delta), string(bootstrap.SotW)},
 	"log-level":    {"debug", "info", "warn", "error"},
 	"log-format":   {"text", "json"},
+	"key-type":     {string(certgen.ECDSA), string(certgen.Ed25519), string(certgen.RSA)},
+	"format":       {formatPEM, formatKubernetes},
+	"output":       {outputText, outputJSON},
 }
 
 // completeValues lets a shell complete the values of flags and the arguments of
 // commands: `contour completion` prints the script that does. Without it a shell
 // would offer files for everything.
-func completeValues(root *cobra.Command) {
-	for _, cmd := range root.Commands() {
+func completeValues(parent *cobra.Command) {
+	for _, cmd := range parent.Commands() {
+		completeValues(cmd)
 		cmd.ValidArgsFunction = argumentsOf(cmd)
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
 			// It fails for a flag of another command, or one that is registered already.
@@ -36,13 +41,14 @@ func completeValues(root *cobra.Command) {
 func argumentsOf(cmd *cobra.Command) cobra.CompletionFunc {
 	directive := cobra.ShellCompDirectiveNoFileComp
 	switch cmd.Name() {
-	case "validate":
+	case "validate", "certgen", "server", "client", "renew", "rotate", "secrets":
 		directive = cobra.ShellCompDirectiveFilterDirs
-	case "bootstrap":
+	case "bootstrap", "inspect":
 		directive = cobra.ShellCompDirectiveDefault
 	}
+	several := cmd.Name() == "inspect"
 	return func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		if len(args) > 0 {
+		if len(args) > 0 && !several {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		return nil, directive

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/contour-xds/contour/internal/bootstrap"
+	"github.com/contour-xds/contour/internal/certgen"
 )
 
 // TestChoicesAreThoseThatTheCommandsTake holds what a shell offers against what
@@ -19,9 +20,12 @@ func TestChoicesAreThoseThatTheCommandsTake(t *testing.T) {
 		"xds-protocol": func(word string) error { _, err := bootstrap.ParseProtocol(word); return err },
 		"log-level":    func(word string) error { _, err := logConfig{word, "text"}.logger(io.Discard); return err },
 		"log-format":   func(word string) error { _, err := logConfig{"info", word}.logger(io.Discard); return err },
+		"key-type":     func(word string) error { _, err := certgen.ParseKeyKind(word); return err },
+		"format":       func(word string) error { return outputConfig{Format: word}.checkFormat() },
+		"output":       func(word string) error { return inspectConfig{Output: word}.checkOutput() },
 	}
 	usage := make(map[string]string)
-	for _, cmd := range newRoot().Commands() {
+	for _, cmd := range commands(newRoot()) {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { usage[f.Name] = f.Usage })
 	}
 	for flag, words := range choices {

@@ -29,21 +29,30 @@ func checkSection(root *cobra.Command, name string, section any) error {
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		if key == configFlag || key == helpFlag || cmd.Flags().Lookup(key) == nil {
 			return fmt.Errorf("unknown key %q in section %s: the keys are the flags of contour %s --help, without the dashes",
-				shown(key), name, name)
+				shown(key), name, strings.TrimPrefix(cmd.CommandPath(), root.Name()+" "))
 		}
 	}
 	return nil
 }
 
-// commandsWithSettings are the commands that take --config, by name.
+// commandsWithSettings are the commands that take --config, by the names of their
+// sections.
 func commandsWithSettings(root *cobra.Command) map[string]*cobra.Command {
 	commands := make(map[string]*cobra.Command)
 	for _, cmd := range root.Commands() {
 		if cmd.Flags().Lookup(configFlag) != nil {
-			commands[cmd.Name()] = cmd
+			commands[sectionName(cmd)] = cmd
 		}
+		maps.Copy(commands, commandsWithSettings(cmd))
 	}
 	return commands
+}
+
+// sectionName is what the section of a command is called in the configuration file:
+// its name, with those of the commands above it before it, as in certgen-renew.
+func sectionName(cmd *cobra.Command) string {
+	words := strings.Fields(cmd.CommandPath())
+	return strings.Join(words[1:], "-")
 }
 
 func titles(commands map[string]*cobra.Command) []string {

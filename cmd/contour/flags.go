@@ -77,6 +77,14 @@ func groupedUsage(cmd *cobra.Command) error {
 	if cmd.HasExample() {
 		fmt.Fprintf(out, "\nExamples:\n%s\n", cmd.Example)
 	}
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(out, "\nCommands below %s:\n", cmd.CommandPath())
+	}
+	for _, below := range cmd.Commands() {
+		if below.IsAvailableCommand() {
+			fmt.Fprintf(out, "  %-10s %s\n", below.Name(), below.Short)
+		}
+	}
 	titles, groups := groupFlags(cmd.Flags())
 	for _, title := range titles {
 		fmt.Fprintf(out, "\n%s:\n%s", title, groups[title].FlagUsagesWrapped(helpWidth))

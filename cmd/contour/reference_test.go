@@ -69,20 +69,23 @@ func TestReferenceOfFlags(t *testing.T) {
 func describeFlags(page io.Writer, parent *cobra.Command) {
 	for _, cmd := range parent.Commands() {
 		switch {
-		case cmd.HasSubCommands():
-			describeFlags(page, cmd)
-			continue
-		case cmd.Flags().Lookup(configFlag) == nil:
+		case cmd.Flags().Lookup(configFlag) != nil:
+			describeSettings(page, cmd)
+		case !cmd.HasSubCommands():
 			fmt.Fprintf(page, "\n## %s\n\n%s.\nIt has no settings.\n", cmd.CommandPath(), cmd.Short)
 			cmd.Flags().VisitAll(func(f *pflag.Flag) { fmt.Fprintf(page, "`--%s`: %s.\n", f.Name, f.Usage) })
-			continue
 		}
-		fmt.Fprintf(page, "\n## %s\n\n%s.\n", cmd.CommandPath(), cmd.Short)
-		titles, groups := groupFlags(cmd.Flags())
-		for _, title := range titles {
-			fmt.Fprintf(page, "\n### %s\n\n| flag | environment | file key | type | default | help |\n|---|---|---|---|---|---|\n", title)
-			groups[title].VisitAll(func(f *pflag.Flag) { describeFlag(page, cmd, cmd.Flags().Lookup(f.Name)) })
-		}
+		describeFlags(page, cmd)
+	}
+}
+
+// describeSettings writes the chapter of one command that has settings.
+func describeSettings(page io.Writer, cmd *cobra.Command) {
+	fmt.Fprintf(page, "\n## %s\n\n%s.\n", cmd.CommandPath(), cmd.Short)
+	titles, groups := groupFlags(cmd.Flags())
+	for _, title := range titles {
+		fmt.Fprintf(page, "\n### %s\n\n| flag | environment | file key | type | default | help |\n|---|---|---|---|---|---|\n", title)
+		groups[title].VisitAll(func(f *pflag.Flag) { describeFlag(page, cmd, cmd.Flags().Lookup(f.Name)) })
 	}
 }
 
@@ -90,7 +93,7 @@ func describeFlags(page io.Writer, parent *cobra.Command) {
 // setting that the file can't give.
 func describeFlag(page io.Writer, cmd *cobra.Command, f *pflag.Flag) {
 	takes, help := pflag.UnquoteUsage(f)
-	key := cmd.Name() + "." + f.Name
+	key := sectionName(cmd) + "." + f.Name
 	if f.Name == configFlag {
 		key = ""
 	}

@@ -28,7 +28,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true, // main prints it
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newServe(), newBootstrap(), newValidate(), newVersion())
+	root.AddCommand(newServe(), newBootstrap(), newValidate(), newCertgen(), newVersion())
 	completeValues(root)
 	return root
 }
@@ -51,7 +51,7 @@ const keySeparator = "::"
 // loadSettings layers the settings of cmd and checks that each has a value of its
 // type, and one at all.
 func loadSettings(cmd *cobra.Command) (*settings, error) {
-	s := &settings{command: cmd.Name(), flags: cmd.Flags(), viper: viper.NewWithOptions(viper.KeyDelimiter(keySeparator))}
+	s := &settings{command: sectionName(cmd), flags: cmd.Flags(), viper: viper.NewWithOptions(viper.KeyDelimiter(keySeparator))}
 	s.viper.AllowEmptyEnv(true) // given but empty is an error, so it must be seen
 	var bindErr error
 	s.visit(func(f *pflag.Flag) {
@@ -99,7 +99,7 @@ func (s *settings) readFile(cmd *cobra.Command, path string) error {
 		}
 	}
 	s.file = path
-	s.section, _ = sections[cmd.Name()].(map[string]any)
+	s.section, _ = sections[s.command].(map[string]any)
 	return s.viper.MergeConfigMap(s.section)
 }
 

@@ -26,15 +26,20 @@ var rooms = map[string]struct {
 	why string
 }{
 	"cmd/contour": {
-		[]string{"internal/admin", "internal/bootstrap", "internal/credentials", "internal/handshake", "internal/resources", "internal/xds"},
+		[]string{
+			"internal/admin", "internal/bootstrap", "internal/certgen", "internal/credentials", "internal/files",
+			"internal/handshake", "internal/inspect", "internal/resources", "internal/xds",
+		},
 		"the command line is the one place that knows all rooms",
 	},
 	"internal/admin":              {nil, "metrics and health know nothing of what is measured"},
 	"internal/bootstrap":          {[]string{"internal/files"}, "what an Envoy starts with is a pure function of its settings"},
+	"internal/certgen":            {[]string{"internal/files", "internal/pemfile"}, "certificates are made without regard to who will present them, and by whom they are loaded"},
 	"internal/certtest":           {nil, "throwaway certificates depend on nothing that they test"},
 	"internal/credentials":        {[]string{"internal/files", "internal/pemfile"}, "a certificate never meets a resource"},
 	"internal/files":              {nil, "files are read without regard to what they hold"},
 	"internal/handshake":          {[]string{"internal/credentials"}, "the door knows of credentials the errors and the roots that live connections stand on, and no stream"},
+	"internal/inspect":            {[]string{"internal/credentials", "internal/files", "internal/pemfile"}, "what is explained is what is loaded, whoever made it"},
 	"internal/logtest":            {nil, "what tests read of a log is the same for every room"},
 	"internal/pemfile":            {nil, "PEM is read without regard to what it is for"},
 	"internal/resources":          {[]string{"internal/files", "internal/pemfile"}, "the resource side never asks what the channel is made of"},

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/contour-xds/contour/internal/certgen"
+)
+
+// defaultWait is how long Kubernetes may take to bring a Secret to its pods, and a
+// good deal more.
+const defaultWait = 5 * time.Minute
+
+// rotateConfig is the settings of contour certgen ca rotate.
+type rotateConfig struct {
+	Servers     []string      `mapstructure:"server"`
+	Distributed bool          `mapstructure:"distributed"`
+	Wait        time.Duration `mapstructure:"wait"`
+
+	authority certgen.AuthorityConfig
+}
+
+func newCertgenCA() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "ca",
+		Short: "Replace the CA",
+		Long:  "Replace the CA that contour certgen made.",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newCertgenRotate())
+	return cmd
+}
+
+func newCertgenRotate() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rotate DIR",
+		Short: "Make the next of the three steps that replace the CA without an interruption",
+		Long: "Make the next step of a rollover of the CA in the folder DIR, which keeps where it is:\n\n" +
+			"  1. a new CA, put into every bundle beside the old one;\n" +
+			"  2. every certificate issued anew, by the new CA;\n" +
+			"  3. the old CA taken out of every bundle.\n\n" +
+			"A step must have reached every contour and every Envoy before the next one. It is refused until --wait is\n" +
+			"over, as long as a contour that --server names is not there yet, and without your own word for what\n" +
+			"nobody can ask (--distributed). A step that was cut short is ended first, by running this again.",
+		Example: "  contour certgen ca rotate certificates\n" +
+			"  contour certgen ca rotate certificates --server http://contour:8000 --distributed",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := loadSettings(cmd)
+			if err != nil {
+				return err
+			}
+			cfg, err := s.rotate()
+			if err != nil {
+				return err
+			}
+			output, err := s.output()
+			if err != nil {
+				return err
+			}
+			r := report{dir: args[0], output: output, out: cmd.OutOrStdout(), errOut: cmd.ErrOrStderr()}
+			return rotate(cmd.Context(), cfg, r)
+		},
+	}
+	groups := newFlagGroups(cmd, certgenPrefix)
+	groups.group("Safeguards", func(flags *pflag.FlagSet) {
+		flags.StringSlice("server", nil, "`URLs` of the metrics listener of each contour, which is asked whether it is there yet, separated by commas")
+		flags.Bool("distributed", false, "your word that every contour and every Envoy has loaded the files of the step before")
+		flags.Duration("wait", defaultWait, "`time` that the files of a step have before the next one, at least")
+	})
+	groups.group("New CA", func(flags *pflag.FlagSet) {
+		authorityFlags(flags)
+		keyTypeFlag(flags)
+	})
+	groups.group("Output", outputFlags)
+	groups.group("Settings", configFileFlag)
+	return cmd
+}
+
+func (s *settings) rotate() (rotateConfig, error) {
+	var cfg rotateConfig
+	if err := s.decode(&cfg); err != nil {
+		return cfg, err
+	}
+	if cfg.Wait < 0 {
+		return cfg, s.about("wait", fmt.Errorf("%s is less than nothing; give 0s to go on at once", cfg.Wait))
+	}
+	for _, server := range cfg.Servers {
+		if _, err := metricsURL(server); err != nil {
+			return cfg, s.about("server", err)
+		}
+	}
+	var err error
+	cfg.authority, err = s.authority()
+	return cfg, err
+}
+
+// rotate makes the next step, unless it is too early for it.
+func rotate(ctx context.Context, cfg rotateConfig, r report) error {
+	return withFolder(r.dir, func(folder *certgen.Folder) error {
+		plan, err := folder.Rollover()
+		if err != nil {
+			return err
+		}
+		if len(plan.Unfinished) == 0 {
+			if err := cfg.ready(ctx, plan, time.Now()); err != nil {
+				return fmt.Errorf("step %d of 3 is refused: %w", plan.Step, err)
+			}
+		}
+		changes, failed := folder.Rotate(plan, cfg.authority)
+		r.add(changes...)
+		if failed != nil && len(changes) == 0 {
+			return failed
+		}
+		err = errors.Join(r.print(folder, "changed"), failed)
+		if err == nil {
+			fmt.Fprint(r.words(), afterStep(plan, cfg))
+		}
+		return err
+	})
+}
+
+// ready tells why it is too early for a step.
+func (c rotateConfig) ready(ctx context.Context, plan *certgen.Rollover, now time.Time) error {
+	if plan.Step == certgen.StepBundles {
+		return nil
+	}
+	if left := plan.Since.Add(c.Wait).Sub(now); left > 0 {
+		return fmt.Errorf("step %d was made at %s, and its files have %s to reach every contour and every Envoy; wait another %s, or give --wait 0s if they have",
+			plan.Step-1, plan.Since.Format(time.RFC3339), c.Wait, left.Round(time.Second))
+	}
+	for _, server := range c.Servers {
+		if err := askServer(ctx, server, plan); err != nil {
+			return fmt.Errorf("--server %s: %w", server, err)
+		}
+	}
+	if c.Distributed || plan.Step == certgen.StepRetire && len(c.Servers) > 0 {
+		return nil
+	}
+	return errors.New(confirm[plan.Step])
+}
+
+// confirm says what only the operator can know before a step.
+var confirm = map[int]string{
+	certgen.StepLeaves: "whoever has not loaded the bundle with both CAs would refuse the certificates that it issues; " +
+		"give --distributed once every contour and every Envoy was restarted with the ca.pem of step 1 (Envoy's /certs shows two entries under ca_cert)",
+	certgen.StepRetire: "whoever still has a certificate of the old CA would be refused from then on; " +
+		"name each contour with --server http://HOST:8000, or give --distributed once every contour and every Envoy was restarted with its files of step 2",
+}
+
+// afterStep says what was reached, and what must happen before the next step.
+func afterStep(plan *certgen.Rollover, cfg rotateConfig) string {
+	var next string
+	switch plan.Step {
+	case certgen.StepBundles:
+		next = "Next, bring each folder to its side, and restart every contour and every Envoy, in any order.\n" +
+			"Each Envoy's /certs then shows two entries under ca_cert, and contour_credentials_restart_required is 0.\n" +
+			"Then run this again, with --distributed, and --server for each contour."
+	case certgen.StepLeaves:
+		next = "Next, bring each folder to its side, and restart every contour and every Envoy, in any order.\n" +
+			"Each contour's metrics then have no connection of the old CA: contour_xds_connections{root=\"" + certgen.Fingerprint(plan.Old) + "\"} is 0.\n" +
+			"Then run this again, with --server for each contour."
+	default:
+		return "Step 3 of 3 is made: the rollover is over.\n" +
+			"Bring each folder to its side, and restart every contour and every Envoy once more; until then they trust the old CA.\n"
+	}
+	return fmt.Sprintf("Step %d of 3 is made, and must be everywhere before the next one, which is refused for %s.\n%s\n", plan.Step, cfg.Wait, next)
+}

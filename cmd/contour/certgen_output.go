@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/contour-xds/contour/internal/bootstrap"
+	"github.com/contour-xds/contour/internal/certgen"
+	"github.com/contour-xds/contour/internal/files"
+)
+
+// report tells what was done: to a person on standard output, or, where Secrets go
+// there, on standard error.
+type report struct {
+	dir         string
+	output      outputConfig
+	out, errOut io.Writer
+
+	changes []certgen.Change
+}
+
+func (r *report) add(changes ...certgen.Change) { r.changes = append(r.changes, changes...) }
+
+// words is where text for a person goes.
+func (r *report) words() io.Writer {
+	if r.output.Format == formatKubernetes {
+		return r.errOut
+	}
+	return r.out
+}
+
+// print tells each change, and hands out the Secrets of what was changed.
+func (r *report) print(folder *certgen.Folder, nothing string) error {
+	if len(r.changes) == 0 {
+		fmt.Fprintf(r.words(), "nothing to be %s\n", nothing)
+	}
+	var names []string
+	for _, change := range r.changes {
+		line := fmt.Sprintf("%s: %s", folder.Path(change.Name, ""), change.Done)
+		if len(change.Names) > 0 {
+			line += " for " + strings.Join(change.Names, ", ")
+		}
+		fmt.Fprintf(r.words(), "%s; ends %s\n", line, change.End.Format(time.RFC3339))
+		if change.Note != "" {
+			fmt.Fprintf(r.words(), "  note: %s\n", change.Note)
+		}
+		if change.Name != authorityFolder {
+			names = append(names, change.Name)
+		}
+	}
+	if r.output.Format != formatKubernetes || len(names) == 0 {
+		return nil
+	}
+	identities, err := folder.Chosen(names)
+	if err != nil {
+		return err
+	}
+	return r.output.write(identities, r.out)
+}
+
+// authorityFolder is where a certgen.Folder keeps its CA.
+const authorityFolder = "ca"
+
+// printStart says how both sides are started with what was made.
+func (r *report) printStart(folder *certgen.Folder) error {
+	server, err := folder.Identity(serverIdentity)
+	if err != nil {
+		return err
+	}
+	client, err := folder.Identity(clientIdentity)
+	if err != nil {
+		return err
+	}
+	demand, note := demandedName(server)
+	fmt.Fprintf(r.words(), `
+Start contour, with your folder of resources, where it finds its three files:
+
+  contour serve --resources resources \
+    --contour-cafile %s \
+    --contour-mtls-cert %s \
+    --contour-mtls-key %s
+
+Write what Envoy starts with, with the paths that hold where Envoy runs:
+
+  contour bootstrap envoy.yaml%s \
+    --envoy-cafile %s \
+    --envoy-mtls-cert %s \
+    --envoy-mtls-key %s
+
+%sThe CA's key in %s signs whatever it is asked to: keep that folder away from both.
+`, quoted(server.CA), quoted(server.Cert), quoted(server.Key), demand, quoted(client.CA), quoted(client.Cert), quoted(client.Key),
+		note, folder.Path(authorityFolder, ""))
+	return nil
+}
+
+// demandedName is the flag by which Envoy demands a name that the server has, where
+// it lacks the one that is demanded by default.
+func demandedName(server *certgen.Identity) (flag, note string) {
+	leaf := server.Chain[0]
+	switch {
+	case leaf.VerifyHostname(bootstrap.DefaultServerName) == nil:
+		return "", ""
+	case len(leaf.DNSNames) > 0:
+		return " --xds-server-name " + leaf.DNSNames[0], ""
+	case len(leaf.IPAddresses) > 0:
+		return " --xds-server-name " + leaf.IPAddresses[0].String(), ""
+	}
+	return "", "Envoy demands a DNS name or an address of contour, and this certificate has none: give --server-sans one.\n\n"
+}
+
+// quoted is a path as a shell takes it.
+func quoted(path string) string {
+	if strings.ContainsFunc(path, func(c rune) bool {
+		return !strings.ContainsRune("/._-+:,@%", c) && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z')
+	}) {
+		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+	}
+	return path
+}
+
+// checkOut looks, before anything is done, whether the Secrets can be written where
+// they are to go.
+func (c outputConfig) checkOut() error {
+	if c.Out == "" {
+		return nil
+	}
+	info, err := os.Lstat(c.Out)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("--out: %w", err)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("--out %q is no regular file; give the path of one, or leave it out for standard output", c.Out)
+	case !c.Overwrite:
+		return fmt.Errorf("--out %q is there already; give another path, or --overwrite", c.Out)
+	}
+	return nil
+}
+
+// write hands out identities as Secrets.
+func (c outputConfig) write(identities []*certgen.Identity, out io.Writer) error {
+	var documents [][]byte
+	for _, identity := range identities {
+		name := strings.ReplaceAll(c.SecretName, "NAME", identity.Name)
+		secret, err := certgen.Secret(certgen.SecretConfig{Name: name, Namespace: c.Namespace}, identity)
+		if err != nil {
+			return fmt.Errorf("writing the Secret of %q (--secret-name, --namespace): %w", identity.Name, err)
+		}
+		documents = append(documents, secret)
+	}
+	data := bytes.Join(documents, []byte("---\n"))
+	if c.Out == "" {
+		_, err := out.Write(data)
+		return err
+	}
+	return files.WriteAtomic(c.Out, data, 0o600)
+}
