@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // wildcardName subscribes to all resources of a type.
@@ -49,7 +51,7 @@ func (delta) take(w *watch, req *deltaRequest, now *typeState, legacy bool) erro
 	}
 	w.forget()
 	if first {
-		w.reconnect(req.has, now)
+		return w.reconnect(req.has, now)
 	}
 	return nil
 }
@@ -84,14 +86,17 @@ func (w *watch) unsubscribe(name string) {
 
 // reconnect takes over what the client has from an earlier stream, be it to
 // another process: it is told only what it lacks. What it subscribes to by name it
-// is told anyway.
-func (w *watch) reconnect(has heldList, now *typeState) {
+// is told anyway, and so nobody looks at what it says that it has of that.
+func (w *watch) reconnect(has heldList, now *typeState) error {
 	w.resumed = len(has) > 0
 	if !w.wildcard || len(has) == 0 {
-		return
+		return nil
+	}
+	current, gone, err := now.held(has)
+	if err != nil {
+		return status.Errorf(codes.InvalidArgument, "initial_resource_versions: %v", err)
 	}
 	w.base = now
-	current, gone := now.held(has)
 	for i, r := range now.all {
 		if !current[i] {
 			w.mark(r.name)
@@ -101,6 +106,7 @@ func (w *watch) reconnect(has heldList, now *typeState) {
 		w.leaving = append(w.leaving, &resource{name: name})
 	}
 	w.answer = len(w.stale) > 0
+	return nil
 }
 
 // due implements [variant].

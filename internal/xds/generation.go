@@ -145,17 +145,17 @@ func (s *typeState) get(name string) *resource {
 
 // held tells which of all a client has as they are, and which names it has that
 // don't exist. Of a name that it gives twice, the last one counts.
-func (s *typeState) held(has heldList) (current []bool, gone map[string]struct{}) {
+func (s *typeState) held(has heldList) (current []bool, gone map[string]struct{}, err error) {
 	current, gone = make([]bool, len(s.all)), make(map[string]struct{})
 	places := s.places.of(s.all)
-	for name, version := range has.all() {
+	err = has.each(func(name, version []byte) {
 		if i, ok := places[string(name)]; ok {
 			current[i] = s.all[i].version == string(version)
 		} else {
 			gone[string(name)] = struct{}{}
 		}
-	}
-	return current, gone
+	})
+	return current, gone, err
 }
 
 // A diff is what changed between two states of a type. It is made once for all

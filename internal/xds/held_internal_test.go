@@ -2,11 +2,14 @@ package xds
 
 import (
 	"maps"
+	"strings"
 	"testing"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
@@ -47,16 +50,16 @@ func FuzzDeltaRequest(f *testing.F) {
 		want := new(discovery.DeltaDiscoveryRequest)
 		refused := proto.Unmarshal(wire, want)
 		var got deltaRequest
+		has := make(map[string]string)
 		err := got.unmarshal(mem.BufferSlice{mem.SliceBuffer(wire[:len(wire)/2]), mem.SliceBuffer(wire[len(wire)/2:])})
+		if err == nil {
+			err = got.has.each(func(name, version []byte) { has[string(name)] = string(version) })
+		}
 		if (err != nil) != (refused != nil) {
 			t.Fatalf("%x: %v, and Protocol Buffers says %v", wire, err, refused)
 		}
 		if err != nil {
 			return
-		}
-		has := make(map[string]string)
-		for name, version := range got.has.all() {
-			has[string(name)] = string(version)
 		}
 		if !maps.Equal(has, want.GetInitialResourceVersions()) {
 			t.Errorf("%x has %v, and Protocol Buffers says %v", wire, has, want.GetInitialResourceVersions())
@@ -66,4 +69,13 @@ func FuzzDeltaRequest(f *testing.F) {
 			t.Errorf("%x is %v, and Protocol Buffers says %v", wire, &got.DeltaDiscoveryRequest, want)
 		}
 	})
+}
+
+func TestAListThatCannotBeDecodedIsRefused(t *testing.T) {
+	w := &watch{wildcard: true}
+	state := newTypeState(served[clusterIndex].URL, clusters(t, map[string]string{"a": "1s"}), nil)
+	err := w.reconnect(appendBytes(nil, heldField, appendText(nil, mapKeyField, "\xff")), state)
+	if status.Code(err) != codes.InvalidArgument || !strings.Contains(err.Error(), "initial_resource_versions") {
+		t.Errorf("got %v", err)
+	}
 }
