@@ -17,7 +17,10 @@ import (
 // bootstrapConfig is the settings of contour bootstrap.
 type bootstrapConfig struct {
 	// channel is the files of mutual TLS; nil means plaintext.
-	channel   *credentials.FileSet
+	channel *credentials.FileSet
+	// fromState is whether they are those of the state folder.
+	fromState bool
+	Insecure  bool `mapstructure:"insecure"`
 	SkipCheck bool `mapstructure:"skip-credential-check"`
 
 	Client string `mapstructure:"client"`
@@ -44,13 +47,16 @@ func newBootstrap() *cobra.Command {
 		Short: "Write the configuration that an Envoy or a gRPC client starts with",
 		Long: "Write the configuration with which an Envoy starts and finds contour serve, to PATH or, for -, to\n" +
 			"standard output. A PATH that ends in .yaml or .yml becomes YAML, any other JSON. It holds no secret.\n\n" +
-			"Envoy reads the credentials that it names once, when it starts: new files need a restart of Envoy.\n" +
+			"Without the three files of the secure channel, it takes those that contour serve makes on this machine, in\n" +
+			"--state-dir, which Envoy follows while it runs. Envoy must be able to read them: it is for the same user.\n\n" +
+			"Three files that are given are read by Envoy once, when it starts: new files need a restart of Envoy.\n" +
 			"With --resources-dir they do not: two files of that folder, written before PATH, have Envoy watch the\n" +
 			"folders of the credentials, and take over what is moved there, by mv or as a mounted Secret is updated.\n\n" +
 			"With --client grpc it is that of a gRPC client that takes its configuration by xDS, without a proxy:\n" +
 			"the file that the client finds by GRPC_XDS_BOOTSTRAP, whose PATH ends in .json. gRPC holds the server's\n" +
 			"certificate to the host that it dials, --xds-address, and looks for new credentials every few seconds.",
-		Example: "  contour bootstrap envoy.json --xds-address contour.example \\\n" +
+		Example: "  contour bootstrap envoy.json\n" +
+			"  contour bootstrap envoy.json --xds-address contour.example \\\n" +
 			"    --envoy-cafile ca.pem --envoy-mtls-cert envoy.pem --envoy-mtls-key envoy-key.pem",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -71,6 +77,8 @@ func declareBootstrapFlags(groups *flagGroups) {
 		flags.String("envoy-mtls-cert", "", "`file` with the certificate chain that identifies this client, as the client opens it")
 		flags.String("envoy-mtls-key", "", "`file` with the private key of that certificate, as the client opens it")
 		flags.Bool("skip-credential-check", false, "do not look at the three files: they are on another machine")
+		stateDirFlag(flags)
+		flags.Bool(insecureFlag, false, "have the client speak plaintext: it takes its configuration from whoever answers")
 		flags.String("xds-server-name", bootstrap.DefaultServerName, "DNS `name` that the server's certificate must bear (gRPC: that of --xds-address, always)")
 	})
 	groups.group("Server", func(flags *pflag.FlagSet) {
@@ -111,6 +119,9 @@ func loadBootstrapConfig(cmd *cobra.Command) (bootstrapConfig, error) {
 	if err := s.checkClient(client); err != nil {
 		return cfg, err
 	}
+	if err := s.secure(&cfg); err != nil {
+		return cfg, err
+	}
 	cfg.serverNameGiven = s.origin("xds-server-name") != ""
 	if cfg.NodeID == "" {
 		if cfg.NodeID, err = os.Hostname(); err != nil {
@@ -125,12 +136,12 @@ func writeBootstrap(cfg bootstrapConfig, path string, out, logOut io.Writer) err
 	log := slog.New(slog.NewTextHandler(logOut, nil))
 	if cfg.channel != nil && !cfg.SkipCheck {
 		if _, err := credentials.Load(*cfg.channel, credentials.Client, time.Now(), log); err != nil {
-			return fmt.Errorf("%w (--skip-credential-check leaves this check out, where the files are on another machine)", err)
+			return cfg.explain(err)
 		}
 	}
 	if cfg.channel == nil && !loopback(cfg.XDSAddress) {
 		log.Warn("the client will take its configuration, and with it private keys, in plaintext",
-			"xds", cfg.XDSAddress, "remedy", "give --envoy-cafile, --envoy-mtls-cert and --envoy-mtls-key")
+			"xds", cfg.XDSAddress, "remedy", "leave --insecure out")
 	}
 	return cfg.write(path, out)
 }

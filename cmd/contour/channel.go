@@ -16,8 +16,7 @@ var (
 	envoyChannel  = channelFlags{"envoy-cafile", "envoy-mtls-cert", "envoy-mtls-key"}
 )
 
-// channel returns the files of a side, or nil when none is given, which means
-// plaintext. Some without the others are an error.
+// channel returns the files of a side, or nil when none is given. Some without the others are an error.
 func (s *settings) channel(flags channelFlags) (*credentials.FileSet, error) {
 	given, err := s.allOrNone(flags.ca, flags.cert, flags.key)
 	if err != nil || !given {

@@ -11,7 +11,7 @@ import (
 // choices are the values of the settings that take one of a few words, in the
 // order in which the help lists them.
 var choices = map[string][]cobra.Completion{
-	providerFlag:   {providerFile, providerWatch},
+	providerFlag:   {providerFile, providerWatch, providerGenerated},
 	"client":       {string(bootstrap.Envoy), string(bootstrap.GRPC)},
 	"xds-protocol": {string(bootstrap.DeltaADS), string(bootstrap.ADS), string(bootstrap.Delta), string(bootstrap.SotW)},
 	"log-level":    {"debug", "info", "warn", "error"},

@@ -48,13 +48,14 @@ func (g *flagGroups) group(title string, declare func(*pflag.FlagSet)) {
 }
 
 // envName is the environment name of a setting. The configuration file is no
-// part of an Envoy's description: it is the same file for every command.
+// part of an Envoy's description, and neither is the state folder: each is the same
+// for every command.
 func (g *flagGroups) envName(name string) string {
 	upper := strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 	switch {
 	case strings.HasPrefix(upper, "CONTOUR_"), strings.HasPrefix(upper, "ENVOY_"):
 		return upper
-	case name == configFlag:
+	case name == configFlag, name == stateFlag:
 		return "CONTOUR_" + upper
 	}
 	return g.prefix + upper

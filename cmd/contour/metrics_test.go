@@ -91,11 +91,19 @@ func scrapeAll(t *testing.T) map[string]metric {
 	t.Helper()
 	ca := certtest.NewCA(t, "root")
 	files := certtest.WriteFiles(t, t.TempDir(), ca, ca.Intermediate(t, "intermediate").Issue(t, certtest.Server()))
-	plain := scrape(t)
+	plain := scrape(t, "--insecure")
 	all, by := make(map[string]metric), make(map[string][]string)
 	for _, provider := range choices[providerFlag] {
-		for name, m := range scrape(t, "--credential-provider", provider, "--contour-cafile", files.CA,
-			"--contour-mtls-cert", files.Cert, "--contour-mtls-key", files.Key) {
+		args := []string{"--contour-cafile", files.CA, "--contour-mtls-cert", files.Cert, "--contour-mtls-key", files.Key}
+		if provider == providerGenerated {
+			args = []string{"--state-dir", filepath.Join(t.TempDir(), "state")}
+		}
+		for name, m := range scrape(t, append(args, "--credential-provider", provider)...) {
+			for label, values := range all[name].labels { // a provider may have more of them
+				for _, value := range values {
+					m.note(label, value)
+				}
+			}
 			all[name] = m
 			by[name] = append(by[name], provider)
 		}

@@ -15,10 +15,13 @@ import (
 
 // serveConfig is the settings of contour serve.
 type serveConfig struct {
-	// channel is the files of mutual TLS; nil means plaintext.
-	channel  *credentials.FileSet
+	// channel is the three files of mutual TLS; nil where they are not given.
+	channel *credentials.FileSet
+	// Provider is the one in force; empty means plaintext.
 	Provider string `mapstructure:"credential-provider"`
-	Insecure bool   `mapstructure:"insecure"`
+	// state is of generated credentials alone.
+	state    stateConfig
+	Insecure bool `mapstructure:"insecure"`
 
 	XDSAddress     string `mapstructure:"xds-address"`
 	XDSPort        int    `mapstructure:"xds-port"`
@@ -39,10 +42,14 @@ func newServe() *cobra.Command {
 		Use:   "serve",
 		Short: "Serve the resources of a folder to Envoys",
 		Long: "Serve the resources of a folder to Envoys over xDS, secured by mutual TLS.\n\n" +
-			"The credentials are read once: new files need a restart, and the metric\n" +
+			"Without the three files of the secure channel, contour makes a CA of its own in --state-dir, and\n" +
+			"certificates of it for itself and for the Envoys of this machine, and renews them: contour bootstrap\n" +
+			"takes Envoy's from there. It serves loopback then, or with --state-dir given, where it is the only one.\n\n" +
+			"Three files that are given are read once: new ones need a restart, and the metric\n" +
 			"contour_credentials_restart_required says when one is due. With --credential-provider watch\n" +
 			"they are followed, as resources are.",
-		Example: "  contour serve --resources examples/resources \\\n" +
+		Example: "  contour serve --resources examples/resources\n" +
+			"  contour serve --resources examples/resources \\\n" +
 			"    --contour-cafile ca.pem --contour-mtls-cert contour.pem --contour-mtls-key contour-key.pem",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -63,7 +70,8 @@ func declareServeFlags(groups *flagGroups) {
 		flags.String("contour-mtls-cert", "", "`file` with the certificate chain that identifies this server, PEM")
 		flags.String("contour-mtls-key", "", "`file` with the private key of that certificate, PEM")
 		providerFlags(flags)
-		flags.Bool("insecure", false, "serve plaintext on an address that is not loopback; whoever reaches it can have every key")
+		generatedFlags(flags)
+		flags.Bool(insecureFlag, false, "serve plaintext: whoever reaches the address can have every key")
 	})
 	groups.group("Resources", func(flags *pflag.FlagSet) {
 		flags.String("resources", "", "`folder` of xDS resources in Envoy's own format, .yaml, .yml and .json, with groups/NAME/ for the Envoys of one node.cluster and secrets/NAME/ for certificates")
@@ -94,14 +102,19 @@ func loadServeConfig(cmd *cobra.Command) (serveConfig, error) {
 	if err := s.decode(&cfg); err != nil {
 		return cfg, err
 	}
-	if err := checkProvider(cfg.Provider); err != nil {
-		return cfg, err
-	}
-	if err := s.checkProviderFiles(serverChannel, cfg.channel != nil); err != nil {
-		return cfg, err
-	}
 	cfg.Limits.ageGiven = s.origin("max-connection-age") != ""
-	return cfg, cfg.check()
+	if cfg.Provider, err = s.chooseProvider(cfg.Provider, serverChannel, cfg.channel != nil, cfg.Insecure); err != nil {
+		return cfg, err
+	}
+	if err := cfg.check(); err != nil {
+		return cfg, err
+	}
+	if cfg.Provider == providerGenerated {
+		if cfg.state, err = s.state(); err == nil {
+			err = cfg.state.check(cfg.XDSAddress)
+		}
+	}
+	return cfg, err
 }
 
 // check refuses settings that contradict each other, before any file is read.
@@ -118,15 +131,11 @@ func (c serveConfig) check() error {
 	if c.ListenerDrain <= 0 {
 		return fmt.Errorf("--listener-drain-time is %s; it must be more than 0, such as %s", c.ListenerDrain, xds.DefaultListenerDrain)
 	}
-	switch {
-	case c.channel != nil && c.Insecure:
-		return errors.New("--insecure contradicts --contour-cafile, --contour-mtls-cert and --contour-mtls-key; drop one or the other")
-	case c.channel == nil && !c.Insecure && !loopback(c.XDSAddress):
-		return fmt.Errorf("--xds-address %s is not a loopback address, and without mutual TLS whoever reaches it can have every key; "+
-			"give --contour-cafile, --contour-mtls-cert and --contour-mtls-key, or --insecure if that is meant", c.XDSAddress)
-	}
 	return nil
 }
+
+// plaintext tells whether whoever connects is served.
+func (c serveConfig) plaintext() bool { return c.Provider == "" }
 
 // loopback tells whether only this machine reaches an address. A name other than
 // localhost can resolve to anything, and so does not count.

@@ -110,12 +110,12 @@ func run(ctx context.Context, cfg serveConfig, log *slog.Logger, p parts) error 
 }
 
 func logListening(log *slog.Logger, cfg serveConfig, folder *resources.Folder, xdsListener, metricsListener net.Listener) {
-	if cfg.channel == nil {
+	if cfg.plaintext() {
 		log.Warn("serving plaintext: whoever reaches the xDS port can have every key", "xds", xdsListener.Addr().String())
 	}
 	cfg.Limits.warnOfOpenFiles(log)
 	log.Info("serving", "xds", xdsListener.Addr().String(), "metrics", metricsListener.Addr().String(),
-		"mutual_tls", cfg.channel != nil, "resources", counts(folder.Snapshots().Count), "groups", len(folder.Snapshots().Groups()))
+		"mutual_tls", !cfg.plaintext(), "resources", counts(folder.Snapshots().Count), "groups", len(folder.Snapshots().Groups()))
 }
 
 func newDoor(cfg serveConfig, provider credentials.CredentialProvider, log *slog.Logger, registry *prometheus.Registry) *handshake.Door {

@@ -2,17 +2,6 @@
 # The steps that lead to a real Envoy that serves what is on disk. Sourced by run, which sets the names and ports used here
 # and works in the scratch folder.
 
-make_credentials() {
-    step "Making a CA and two key pairs with the commands of docs/howto/certificates-with-openssl.md"
-    run_document "$howto" >howto.log || fail "the howto's commands failed"
-    saw "a key pair for contour: $(usage_of certificates/contour/contour.pem)"
-    saw "a key pair for Envoy: $(usage_of certificates/envoy/envoy.pem)"
-
-    say "making the same again in another folder: another CA, and an Envoy that is a stranger to ours"
-    mkdir stranger
-    (cd stranger && run_document "$howto") >stranger.log || fail "the howto's commands failed"
-}
-
 usage_of() {
     openssl x509 -in "$1" -noout -text | awk '/Extended Key Usage/ { getline; sub(/^ +/, ""); print }'
 }
@@ -52,23 +41,20 @@ start_upstream() {
 }
 
 start_contour() {
-    step "Starting contour serve, with mutual TLS on 127.0.0.1:$xds_port"
-    start contour "$contour" serve \
-        --contour-cafile certificates/contour/ca.pem \
-        --contour-mtls-cert certificates/contour/contour.pem \
-        --contour-mtls-key certificates/contour/contour-key.pem \
+    step "Starting contour serve on 127.0.0.1:$xds_port, which is told nothing of TLS"
+    # The folder is one of the demo's own, so that a contour of this machine keeps its.
+    start contour "$contour" serve --state-dir state \
         --xds-port "$xds_port" --metrics-port "$metrics_port" \
         --resources resources
     eventually fetch --fail --output /dev/null "http://127.0.0.1:$metrics_port/readyz" || fail "contour did not get ready"
-    saw "contour is ready"
+    saw "contour is ready, and has made a CA of its own"
+    saw "a key pair for itself: $(usage_of state/contour/contour.pem)"
+    saw "a key pair for Envoy: $(usage_of state/envoy/envoy.pem)"
 }
 
 start_envoy() {
     step "Writing Envoy's start configuration with contour bootstrap, and starting Envoy"
-    "$contour" bootstrap envoy.yaml \
-        --envoy-cafile certificates/envoy/ca.pem \
-        --envoy-mtls-cert certificates/envoy/envoy.pem \
-        --envoy-mtls-key certificates/envoy/envoy-key.pem \
+    "$contour" bootstrap envoy.yaml --state-dir state \
         --xds-port "$xds_port" --admin-port "$admin_port" \
         --node-id demo --node-cluster demo
     start envoy "$envoy" --config-path envoy.yaml --use-dynamic-base-id

@@ -3,19 +3,20 @@
 
 # knock CURL_ARGUMENTS...: makes a connection to contour's xDS port, and prints the HTTP status that it got.
 knock() {
-    fetch --http2 --cacert certificates/ca.pem --resolve "contour:$xds_port:127.0.0.1" \
+    fetch --http2 --cacert state/envoy/ca.pem --resolve "contour:$xds_port:127.0.0.1" \
         --output /dev/null --write-out '%{http_code}' "$@" "https://contour:$xds_port/" 2>/dev/null
 }
 
 refuse_strangers() {
     step "Knocking at contour's door with curl, which speaks no gRPC but can show whom TLS lets in"
+    "$contour" certgen stranger >stranger.log 2>&1 || fail "making a stranger's CA and certificates failed: $(<stranger.log)"
     local status
-    status=$(knock --cert certificates/envoy/envoy.pem --key certificates/envoy/envoy-key.pem) || true
+    status=$(knock --cert state/envoy/envoy.pem --key state/envoy/envoy-key.pem) || true
     [[ $status == 4* ]] || fail "a client with Envoy's certificate got HTTP status \"$status\", not one that asks for gRPC"
     saw "a client with Envoy's key pair is let in, to be told that this is no gRPC (HTTP $status)"
     expect_refusal "a client with no certificate" no_certificate
     expect_refusal "a client with a certificate of another CA" unknown_ca \
-        --cert stranger/certificates/envoy/envoy.pem --key stranger/certificates/envoy/envoy-key.pem
+        --cert stranger/envoy/envoy.pem --key stranger/envoy/envoy-key.pem
 }
 
 # failures REASON: the series that counts the handshakes that contour refused for a reason.

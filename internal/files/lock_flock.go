@@ -28,5 +28,10 @@ func Lock(dir string) (unlock func(), err error) {
 		_ = f.Close()
 		return nil, fmt.Errorf("locking %q: %w", dir, err)
 	}
-	return func() { _ = f.Close() }, nil
+	return func() {
+		// Not by closing alone: a child that another goroutine is just starting has the
+		// file too, until it executes, and with it the lock.
+		_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN)
+		_ = f.Close()
+	}, nil
 }

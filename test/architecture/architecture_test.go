@@ -36,7 +36,7 @@ var rooms = map[string]struct {
 	"internal/bootstrap":          {[]string{"internal/files"}, "what an Envoy starts with is a pure function of its settings"},
 	"internal/certgen":            {[]string{"internal/files", "internal/pemfile"}, "certificates are made without regard to who will present them, and by whom they are loaded"},
 	"internal/certtest":           {nil, "throwaway certificates depend on nothing that they test"},
-	"internal/credentials":        {[]string{"internal/files", "internal/pemfile"}, "a certificate never meets a resource"},
+	"internal/credentials":        {[]string{"internal/certgen", "internal/files", "internal/pemfile"}, "a certificate never meets a resource; one provider makes its own"},
 	"internal/files":              {nil, "files are read without regard to what they hold"},
 	"internal/handshake":          {[]string{"internal/credentials"}, "the door knows of credentials the errors and the roots that live connections stand on, and no stream"},
 	"internal/inspect":            {[]string{"internal/credentials", "internal/files", "internal/pemfile"}, "what is explained is what is loaded, whoever made it"},

@@ -136,14 +136,14 @@ func TestNewCredentialFilesAskForARestartAndChangeNothingBefore(t *testing.T) {
 	}
 }
 
-func TestPlaintextServesOnLoopbackAsBefore(t *testing.T) {
+func TestPlaintextServesWhoAsksForIt(t *testing.T) {
 	f := newFixture(t)
 	f.writeAll(overADS, newUpstream(t))
-	c := serve(t, "--resources", f.resources)
+	c := serve(t, "--resources", f.resources, "--insecure")
 	if !strings.Contains(c.log(), "serving plaintext") {
 		t.Error("it does not warn")
 	}
-	e := envoy.Start(t, contourBootstrap(t, "--xds-port", c.xdsPort()), envoy.Options{})
+	e := envoy.Start(t, contourBootstrap(t, "--insecure", "--xds-port", c.xdsPort()), envoy.Options{})
 	f.wantAnswer(e, "https", "/", "hello")
 	c.wantConnections(1)
 	c.wantMetric(0, "contour_xds_tls_handshakes_total", "result", "success")

@@ -131,7 +131,7 @@ func startOwing(t *testing.T, version, protocol string, edit func(*site)) *serve
 	s.d, s.site = newFolder(t, s.f), firstSite(s.a)
 	s.d.publish(s.site)
 	debtor := startDebtor(t, s.f)
-	bootstrap := contourBootstrap(t, "--xds-port", debtor.port(), "--xds-protocol", protocol)
+	bootstrap := contourBootstrap(t, "--insecure", "--xds-port", debtor.port(), "--xds-protocol", protocol)
 	retryQuickly(t, bootstrap)
 	s.e = envoy.Start(t, bootstrap, envoy.Options{Version: version, Args: drainQuickly})
 	wantRunning(t, s.e, s.f.resources)
@@ -148,6 +148,6 @@ func startOwing(t *testing.T, version, protocol string, edit func(*site)) *serve
 		return err
 	})
 	debtor.end()
-	s.c = serve(t, append([]string{"--resources", s.f.resources, "--xds-port", debtor.port()}, drainsQuickly...)...)
+	s.c = serve(t, append([]string{"--resources", s.f.resources, "--insecure", "--xds-port", debtor.port()}, drainsQuickly...)...)
 	return s
 }

@@ -60,8 +60,8 @@ func TestAClientCallsInPlaintextWhereContourServesIt(t *testing.T) {
 	forEachKind(t, func(t *testing.T, kind string) {
 		f := newFixture(t)
 		f.sendTo(startBackend(t, "a"))
-		s := contour.Start(t, "--resources", f.resources)
-		startClient(t, kind, writeBootstrap(t, "--xds-port", s.XDSPort())).wantBackend("a")
+		s := contour.Start(t, "--resources", f.resources, "--insecure")
+		startClient(t, kind, writeBootstrap(t, "--insecure", "--xds-port", s.XDSPort())).wantBackend("a")
 	})
 }
 

@@ -29,7 +29,7 @@ const attempts = 10
 func TestARealPrometheus(t *testing.T) {
 	ca := certtest.NewCA(t, "channel")
 	contour := serve(t, ca, "file")
-	prometheus := startPrometheus(t, contour.Metrics, serve(t, ca, "watch").Metrics)
+	prometheus := startPrometheus(t, contour.Metrics, serve(t, ca, "watch").Metrics, serveGenerated(t).Metrics)
 	// A rise is seen between two scrapes.
 	prometheus.waitFor(`count_over_time(` + failures + `{reason="no_certificate"}[1m]) > 1`)
 
@@ -58,6 +58,14 @@ func serve(t *testing.T, ca *certtest.CA, provider string) *contourtest.Server {
 	write(t, resources, "none.yaml", "resources: []\n")
 	return contourtest.Start(t, "--resources", resources, "--credential-provider", provider,
 		"--contour-cafile", files.CA, "--contour-mtls-cert", files.Cert, "--contour-mtls-key", files.Key)
+}
+
+// serveGenerated starts a contour that makes its credentials itself.
+func serveGenerated(t *testing.T) *contourtest.Server {
+	t.Helper()
+	resources := t.TempDir()
+	write(t, resources, "none.yaml", "resources: []\n")
+	return contourtest.Start(t, "--resources", resources, "--state-dir", filepath.Join(t.TempDir(), "state"))
 }
 
 func startEnvoy(t *testing.T, ca *certtest.CA, contour *contourtest.Server) {

@@ -46,7 +46,7 @@ func checkAlone(t *testing.T, binary string) {
 		t.Fatal(err)
 	}
 	dir := imageRoot(t, binary)
-	cmd := exec.Command("/contour", "serve", "--resources", "/resources", "--log-format", "json", "--xds-port", "0", "--metrics-port", "0")
+	cmd := exec.Command("/contour", "serve", "--insecure", "--resources", "/resources", "--log-format", "json", "--xds-port", "0", "--metrics-port", "0")
 	cmd.Dir, cmd.Env = "/", []string{}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: dir, Credential: &user}
 	log, err := cmd.StderrPipe()

@@ -62,7 +62,7 @@ func untilEnd(tb testing.TB, program string, args ...string) time.Duration {
 // ends it.
 func (p programs) untilServing(tb testing.TB) time.Duration {
 	tb.Helper()
-	cmd := exec.Command(p.contour, "serve", "--resources", root+"/examples/resources", "--xds-port", "0", "--metrics-port", "0")
+	cmd := exec.Command(p.contour, "serve", "--insecure", "--resources", root+"/examples/resources", "--xds-port", "0", "--metrics-port", "0")
 	log, err := cmd.StderrPipe()
 	if err != nil {
 		tb.Fatal(err)

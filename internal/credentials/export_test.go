@@ -1,0 +1,16 @@
+package credentials
+
+import (
+	"crypto/x509"
+	"time"
+)
+
+// Round does at once what is otherwise done after a pause. The provider must have a
+// Poll that is longer than the test.
+func (g *Generated) Round() { g.round() }
+
+// Pause is how long is waited before the next round.
+func (g *Generated) Pause() time.Duration { return g.pause() }
+
+// RenewAt is when a leaf is renewed.
+func RenewAt(leaf *x509.Certificate) time.Time { return renewAt(leaf) }

@@ -1,0 +1,107 @@
+package credentials
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/contour-xds/contour/internal/certgen"
+	"github.com/contour-xds/contour/internal/files"
+)
+
+// keeper does what is due in a state folder, and holds its lock. It serves nothing. Its
+// methods are for one goroutine.
+type keeper struct {
+	cfg    GeneratedConfig
+	folder *certgen.Folder
+}
+
+// openState takes hold of the state folder.
+func openState(cfg GeneratedConfig) (*keeper, error) {
+	if err := checkState(cfg.Dir); err != nil {
+		return nil, err
+	}
+	folder, err := certgen.MakeFolder(cfg.Dir, cfg.Now)
+	switch {
+	case errors.Is(err, files.ErrLocked):
+		return nil, fmt.Errorf("%s %q is in use by another process, most likely another contour serve; stop that one, or give each a %s of its own",
+			stateSetting, cfg.Dir, stateSetting)
+	case err != nil:
+		return nil, fmt.Errorf("%s %q: %w", stateSetting, cfg.Dir, err)
+	}
+	return &keeper{cfg: cfg, folder: folder}, nil
+}
+
+// checkState refuses a folder in which others may write: who can move folders in it can
+// put a CA of their own there. Reading is no harm, for what is in it is the owner's.
+func checkState(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("%s: %w", stateSetting, err)
+	case info.IsDir() && info.Mode().Perm()&0o022 != 0:
+		return fmt.Errorf("%s %q may be written by others (mode %s), who could put a CA of their own there; take that right away, or give a folder in it that is not there yet",
+			stateSetting, dir, info.Mode().Perm())
+	}
+	return nil
+}
+
+// ensureAuthority has a CA in the folder that can be worked with. It makes one in a
+// folder that has none. One that is there and can't be read is left alone, for with
+// another one its Envoys would be locked out.
+func (k *keeper) ensureAuthority() error {
+	if !k.folder.HasAuthority() {
+		if k.folder.Exists(generatedServer) || k.folder.Exists(generatedClient) {
+			return fmt.Errorf("%s %q has certificates and no CA; bring its folder %q back, or give a folder that is empty: with a new CA, Envoys need new credentials",
+				stateSetting, k.cfg.Dir, certgen.AuthorityName)
+		}
+		if err := k.makeAuthority(); err != nil {
+			return fmt.Errorf("%s %q: %w", stateSetting, k.cfg.Dir, err)
+		}
+		return nil
+	}
+	ca, err := k.folder.Signing()
+	if err != nil {
+		return fmt.Errorf("%s %q: %w; mend it, or move the whole folder away: a new CA is made then, and Envoys need new credentials",
+			stateSetting, k.cfg.Dir, err)
+	}
+	if now := k.cfg.Now(); now.Before(ca.NotBefore) {
+		return fmt.Errorf("%s %q: its CA is not valid before %s, and it is %s; check this machine's clock, and move the folder away only if the clock is right",
+			stateSetting, k.cfg.Dir, stamp(ca.NotBefore), stamp(now))
+	}
+	return nil
+}
+
+// replaceEnded makes a CA in place of one that has ended, by which nobody can be served:
+// that of a machine that was off for years, or whose clock was as far behind when it was
+// made.
+func (k *keeper) replaceEnded() error {
+	ca, err := k.folder.Signing()
+	if err != nil || !k.cfg.Now().After(ca.NotAfter) || k.successor() {
+		return err
+	}
+	k.cfg.Logger.Warn("the CA of the state folder has ended, and is replaced at once", "state", k.cfg.Dir, "not_after", stamp(ca.NotAfter))
+	return k.makeAuthority()
+}
+
+// successor tells whether the next step of a rollover brings a CA that is valid.
+func (k *keeper) successor() bool {
+	plan, err := k.folder.Rollover()
+	return err == nil && plan.Step == certgen.StepLeaves && k.cfg.Now().Before(plan.New.NotAfter)
+}
+
+func (k *keeper) makeAuthority() error {
+	change, err := k.folder.MakeAuthority(certgen.AuthorityConfig{}, true)
+	if err == nil {
+		k.logChange(change)
+	}
+	return err
+}
+
+// logChange says what is new on disk.
+func (k *keeper) logChange(change certgen.Change) {
+	k.cfg.Logger.Info("the state folder has something new", "name", change.Name, "done", change.Done, "not_after", stamp(change.End))
+}
