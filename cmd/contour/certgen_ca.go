@@ -149,26 +149,29 @@ func (c rotateConfig) ready(ctx context.Context, plan *certgen.Rollover, now tim
 // confirm says what only the operator can know before a step.
 var confirm = map[int]string{
 	certgen.StepLeaves: "whoever has not loaded the bundle with both CAs would refuse the certificates that it issues; " +
-		"give --distributed once every contour and every Envoy was restarted with the ca.pem of step 1 (Envoy's /certs shows two entries under ca_cert)",
+		"give --distributed once every contour and every Envoy has the ca.pem of step 1 in use (Envoy's /certs shows the new CA under ca_cert)",
 	certgen.StepRetire: "whoever still has a certificate of the old CA would be refused from then on; " +
-		"name each contour with --server http://HOST:8000, or give --distributed once every contour and every Envoy was restarted with its files of step 2",
+		"name each contour with --server http://HOST:8000, or give --distributed once every contour and every Envoy has connected with its files of step 2",
 }
+
+// bring is what follows each step.
+const bring = "Bring each folder to its side, and restart each contour and each Envoy that does not follow its files"
 
 // afterStep says what was reached, and what must happen before the next step.
 func afterStep(plan *certgen.Rollover, cfg rotateConfig) string {
 	var next string
 	switch plan.Step {
 	case certgen.StepBundles:
-		next = "Next, bring each folder to its side, and restart every contour and every Envoy, in any order.\n" +
-			"Each Envoy's /certs then shows two entries under ca_cert, and contour_credentials_restart_required is 0.\n" +
+		next = bring + ".\n" +
+			"Each Envoy's /certs then shows the new CA under ca_cert, and each contour's metrics have a series of contour_xds_connections for it.\n" +
 			"Then run this again, with --distributed, and --server for each contour."
 	case certgen.StepLeaves:
-		next = "Next, bring each folder to its side, and restart every contour and every Envoy, in any order.\n" +
-			"Each contour's metrics then have no connection of the old CA: contour_xds_connections{root=\"" + certgen.Fingerprint(plan.Old) + "\"} is 0.\n" +
+		next = bring + ".\n" +
+			"When every Envoy has connected anew, each contour's metrics have no connection of the old CA: contour_xds_connections{root=\"" + certgen.Fingerprint(plan.Old) + "\"} is 0.\n" +
 			"Then run this again, with --server for each contour."
 	default:
 		return "Step 3 of 3 is made: the rollover is over.\n" +
-			"Bring each folder to its side, and restart every contour and every Envoy once more; until then they trust the old CA.\n"
+			bring + "; until then they trust the old CA.\n"
 	}
 	return fmt.Sprintf("Step %d of 3 is made, and must be everywhere before the next one, which is refused for %s.\n%s\n", plan.Step, cfg.Wait, next)
 }

@@ -119,11 +119,11 @@ func (s serverState) ready(plan *certgen.Rollover) error {
 	case len(s.connections) == 0:
 		return errors.New("it does not tell its connections by root (contour_xds_connections); name the metrics listener of a contour that serves mutual TLS")
 	case !trusts:
-		return fmt.Errorf("it does not trust the new CA %s yet; bring it the ca.pem of step 1, and restart it", newRoot)
+		return fmt.Errorf("it does not trust the new CA %s yet; bring it the ca.pem of step 1, and restart it unless it follows its files", newRoot)
 	case plan.Step == certgen.StepLeaves:
 		return nil
 	case s.connections[oldRoot] > 0:
-		return fmt.Errorf("it has %.0f connections with certificates of the old CA %s; bring those clients their files of step 2, and restart them",
+		return fmt.Errorf("it has %.0f connections with certificates of the old CA %s; bring those clients their files of step 2, and have them connect anew",
 			s.connections[oldRoot], oldRoot)
 	}
 	for _, leaf := range plan.Servers {
@@ -131,5 +131,5 @@ func (s serverState) ready(plan *certgen.Rollover) error {
 			return nil
 		}
 	}
-	return errors.New("its own certificate is none of those that step 2 issued; bring it its files, and restart it")
+	return errors.New("its own certificate is none of those that step 2 issued; bring it its files, and restart it unless it follows them")
 }

@@ -25,7 +25,7 @@ func keyTypeFlag(flags *pflag.FlagSet) {
 
 func lifetimeFlag(flags *pflag.FlagSet) {
 	flags.String("lifetime", certgen.FormatLifetime(certgen.DefaultLifetime),
-		"`time` that a certificate lives, such as 90d, 36h or 15m; each replacement takes a restart")
+		"`time` that a certificate lives, such as 90d, 36h or 15m")
 }
 
 // authority unpacks the settings of a CA.

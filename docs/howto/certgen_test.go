@@ -50,8 +50,9 @@ func TestGeneratingGivesEachSideWhatItNeeds(t *testing.T) {
 func TestRotatingKeepsTheChannelUp(t *testing.T) {
 	withContour(t)
 	dir := t.TempDir()
-	run(t, dir, generating, "## Make them")
-	run(t, dir, generating, "## Further ones")
+	for _, heading := range []string{"## Make them", "## Put them where they belong", "## Further ones"} {
+		run(t, dir, generating, heading)
+	}
 	folder := filepath.Join(dir, "certificates")
 	first := start(t, folder)
 	before := first

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,24 +21,22 @@ const (
 	replacing = "replacing-certificates.md"
 )
 
-// run runs the commands of a page, or of one section of it, in dir. It uses the
-// demo's own way of taking them out of the page.
-func run(t *testing.T, dir, page, heading string) {
+// run runs the commands of a page, or of one section of it, in dir, and returns what
+// they print. It uses the demo's own way of taking them out of the page. Where something
+// is elsewhere in a test, replaced says so, as [strings.NewReplacer] takes it.
+func run(t *testing.T, dir, page, heading string, replaced ...string) string {
 	t.Helper()
-	parts, err := filepath.Abs("../../examples/demo/commands.sh")
+	commands, err := exec.Command("bash", "-c", `source ../../examples/demo/commands.sh; commands_of "$1" "$2"`, "bash", page, heading).Output()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%s has no commands under %q: %v", page, heading, err)
 	}
-	document, err := filepath.Abs(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("bash", "-c", `fail() { echo "$*" >&2; exit 1; }; source "$1"; run_document "$2" "$3"`,
-		"bash", parts, document, heading)
+	cmd := exec.Command("bash", "-euo", "pipefail", "-c", strings.NewReplacer(replaced...).Replace(string(commands)))
 	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
+	out, err := cmd.CombinedOutput()
+	if err != nil {
 		t.Fatalf("running the commands of %s %q: %v (is openssl installed?)\n%s", page, heading, err, out)
 	}
+	return string(out)
 }
 
 // files are the three files of one side, named as the pages name them.

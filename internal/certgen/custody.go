@@ -38,12 +38,14 @@ func (c *custody) done() int {
 	return 0
 }
 
-// roots are what every bundle has to hold.
+// roots are what every bundle has to hold, the newest first: Envoy 1.36 lists the first
+// CA of its bundle alone, and an operator has to see whether it has the new one.
 func (c *custody) roots() []*x509.Certificate {
-	roots := []*x509.Certificate{c.signing.cert}
+	var roots []*x509.Certificate
 	if c.next != nil {
 		roots = append(roots, c.next.cert)
 	}
+	roots = append(roots, c.signing.cert)
 	if c.old != nil {
 		roots = append(roots, c.old)
 	}

@@ -143,16 +143,16 @@ func TestDuringARolloverALeafIsOfTheCAThatSignsAndTrustsBoth(t *testing.T) {
 	}
 	old := plan(t, folder).Old
 	late := identity(t, folder, "late")
-	if err := late.Chain[0].CheckSignatureFrom(old); err != nil || len(late.Roots) != 2 {
-		t.Errorf("after step 1: %v, %d roots", err, len(late.Roots))
+	if err := late.Chain[0].CheckSignatureFrom(old); err != nil || len(late.Roots) != 2 || !late.Roots[1].Equal(old) {
+		t.Errorf("after step 1: %v, %d roots, of which the new one is to be the first", err, len(late.Roots))
 	}
 	rotate(t, folder, certgen.StepLeaves)
 	if _, err := folder.Renew(certgen.RenewConfig{Names: []string{"late"}}); err != nil {
 		t.Fatal(err)
 	}
 	late = identity(t, folder, "late")
-	if late.Chain[0].CheckSignatureFrom(old) == nil || len(late.Roots) != 2 {
-		t.Errorf("after step 2 it is of the old CA, or has %d roots", len(late.Roots))
+	if late.Chain[0].CheckSignatureFrom(old) == nil || len(late.Roots) != 2 || !late.Roots[1].Equal(old) {
+		t.Errorf("after step 2 it is of the old CA, or has %d roots, of which the old one is to be the last", len(late.Roots))
 	}
 	wantTrust(t, "after step 2", late, identity(t, folder, "contour"), c.now)
 }

@@ -30,7 +30,7 @@ var explanations = []Explanation{
 	{
 		Reason: Expired,
 		Means:  "The client's certificate, or one of its chain, has ended.",
-		Do:     "Issue a new one and restart that Envoy. The log line says when it ended; if that is in the future, compare the clocks.",
+		Do:     "Issue a new one, and restart that Envoy unless it follows its files. The log line says when it ended; if that is in the future, compare the clocks.",
 		Envoy: EnvoySide{
 			Stat: "cluster.contour.ssl.connection_error",
 			Log:  "SSLV3_ALERT_CERTIFICATE_EXPIRED",
@@ -207,7 +207,7 @@ var explanations = []Explanation{
 	{
 		Reason: PeerAlertExpired,
 		Means:  "The client refused this server by a TLS alert: its certificate has ended, or has not begun, by the client's clock.",
-		Do:     "Replace the files of `--contour-mtls-cert` and `--contour-mtls-key` and restart contour. `contour_credentials_not_after_timestamp_seconds` says when they end, so that an alert comes first.",
+		Do:     "Replace the files of `--contour-mtls-cert` and `--contour-mtls-key` and, with `--credential-provider file`, restart contour. `contour_credentials_not_after_timestamp_seconds` says when they end, so that an alert comes first.",
 		Envoy: EnvoySide{
 			Stat: "cluster.contour.ssl.fail_verify_error",
 			Log:  "certificate has expired",

@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -11,6 +13,8 @@ import (
 
 	"github.com/contour-xds/contour/internal/certtest"
 	"github.com/contour-xds/contour/internal/credentials"
+	"github.com/contour-xds/contour/internal/handshake"
+	"github.com/contour-xds/contour/internal/pemfile"
 	contourtest "github.com/contour-xds/contour/test/contour"
 	"github.com/contour-xds/contour/test/envoy"
 )
@@ -18,9 +22,16 @@ import (
 // certgen runs contour certgen to its end.
 func certgen(t *testing.T, args ...string) {
 	t.Helper()
-	if out, err := exec.Command(contourtest.Binary(t), append([]string{"certgen"}, args...)...).CombinedOutput(); err != nil {
-		t.Fatalf("contour certgen %v: %v\n%s", args, err, out)
+	must(t, tryCertgen(t, args...))
+}
+
+func tryCertgen(t *testing.T, args ...string) error {
+	t.Helper()
+	out, err := exec.Command(contourtest.Binary(t), append([]string{"certgen"}, args...)...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("contour certgen %v: %w\n%s", args, err, out)
 	}
+	return nil
 }
 
 // madeBy are the files of one identity in a folder of certgen's.
@@ -79,6 +90,41 @@ func TestARolloverKeepsEnvoyServed(t *testing.T) {
 			f.writeRoute(words)
 			f.wantAnswer(e, "http", "/", words)
 		}
+	}
+}
+
+// TestARolloverOfCertgensFoldersNeedsNoRestart has both sides follow certgen's own
+// folders, renews them, and replaces the CA. When the old CA may go, certgen asks contour.
+func TestARolloverOfCertgensFoldersNeedsNoRestart(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "certificates")
+	certgen(t, dir)
+	r := &rotation{t: t, f: newFixture(t), sds: filepath.Join(t.TempDir(), "sds")}
+	r.f.server, r.files = madeBy(dir, "contour"), madeBy(dir, "envoy")
+	r.f.writeAll(overADS, newUpstream(t))
+	r.start(envoy.Version, []string{
+		"--credential-provider", "watch", "--max-connection-age", shortAge.String(), "--max-connection-age-grace", shortGrace.String(),
+	})
+	for i, step := range [][]string{
+		{"renew", dir},
+		{"ca", "rotate", dir},
+		{"ca", "rotate", dir, "--wait", "0s", "--distributed", "--server", "http://" + r.c.metrics},
+		{"ca", "rotate", dir, "--wait", "0s", "--server", "http://" + r.c.metrics},
+	} {
+		envoy.Eventually(t, deadline, "certgen goes on", func() error { return tryCertgen(t, step...) })
+		r.c.wantMetric(float64(i+1), "contour_credentials_reloads_total", "result", "success")
+		pair, err := tls.LoadX509KeyPair(r.files.Cert, r.files.Key)
+		must(t, err)
+		bundle, err := os.ReadFile(r.files.CA)
+		must(t, err)
+		trusted, err := pemfile.Certificates(bundle)
+		must(t, err)
+		r.wantCertificates(append(trusted, pair.Leaf)...)
+		r.wantConnected(fmt.Sprintf("after %d steps", i+1))
+	}
+	r.wantNoFailure()
+	for _, reason := range handshake.CloseReasons() {
+		r.c.wantMetric(0, "contour_xds_connections_closed_total", "reason", string(reason))
 	}
 }
 

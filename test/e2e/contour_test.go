@@ -80,6 +80,15 @@ func (c *contour) wantConnections(want float64) {
 	c.server.WantConnections(want)
 }
 
+// wantNoneRefused holds every reason for which a handshake can fail to zero.
+func (c *contour) wantNoneRefused() {
+	c.t.Helper()
+	refused, err := c.above("contour_xds_tls_handshake_failures_total", "reason")
+	if err != nil || len(refused) > 0 {
+		c.t.Errorf("handshakes failed: %v, %v", refused, err)
+	}
+}
+
 // contourBootstrap writes an Envoy's bootstrap with the real command and returns
 // its path.
 func contourBootstrap(t *testing.T, args ...string) string {

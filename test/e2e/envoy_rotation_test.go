@@ -24,7 +24,7 @@ func TestEnvoyTakesNewCredentialsWithoutARestart(t *testing.T) {
 func takesNewCredentials(t *testing.T, version, how string) {
 	r := startRotation(t, version, how)
 	connections := r.stat("cluster.contour.upstream_cx_total")
-	r.replace(r.next, r.second)
+	r.publish(newGeneration(r.next, r.second))
 	r.wantInUse(r.second)
 	r.wantConnected("over the connection of before")
 	if n := r.stat("cluster.contour.upstream_cx_total"); n != connections {
@@ -44,7 +44,7 @@ func TestEnvoyKeepsItsPairUntilTheOtherFileComes(t *testing.T) {
 // keepsItsPair replaces the certificate, and the key only after Envoy has connected
 // anew meanwhile.
 func keepsItsPair(t *testing.T, version string) {
-	r := startRotation(t, version, "files of one folder that are renamed one by one")
+	r := startRotation(t, version, renamed)
 	second := r.f.ca.Issue(t, certtest.Client())
 	move(t, r.files.Cert, second.CertPEM())
 	r.wantAtLeast(1, "sds.xds-certificate.key_rotation_failed")
@@ -68,7 +68,7 @@ func TestEnvoyKeepsItsBundleUntilThereIsAGoodOne(t *testing.T) {
 // and it takes no other secret either until a bundle comes that differs. That is what
 // the howto tells an operator to do.
 func keepsItsBundle(t *testing.T, version string) {
-	r := startRotation(t, version, "files of one folder that are renamed one by one")
+	r := startRotation(t, version, renamed)
 	for i, bad := range []string{"", "no bundle"} {
 		move(t, r.files.CA, []byte(bad))
 		r.wantAtLeast(i+1, "sds.xds-trust.key_rotation_failed")
@@ -93,8 +93,8 @@ func TestEnvoyDemandsTheServersNameWhateverBundleComes(t *testing.T) {
 }
 
 func demandsTheServersName(t *testing.T, version string) {
-	r := startRotation(t, version, "a mounted Secret whose ..data link is swapped")
-	r.replace(r.next, r.second)
+	r := startRotation(t, version, swapped)
+	r.publish(newGeneration(r.next, r.second))
 	r.wantInUse(r.second)
 	impostor := certtest.Server()
 	impostor.DNSNames = []string{"impostor"}
@@ -116,13 +116,13 @@ func TestABootstrapWrittenAnewGivesARunningEnvoyOtherFiles(t *testing.T) {
 
 // givesOtherFiles has an Envoy follow files elsewhere, and those alone from then on.
 func givesOtherFiles(t *testing.T, version string) {
-	r := startRotation(t, version, "a mounted Secret whose ..data link is swapped")
+	r := startRotation(t, version, swapped)
 	old, third := r.keeping, r.next.Issue(t, certtest.Client())
-	r.keeping = keepings["files of three folders that are renamed one by one"](t, r.next, r.second)
+	r.keeping = keepings[apart](t, newGeneration(r.next, r.second))
 	r.bootstrap(r.files)
 	r.wantInUse(r.second)
-	old.replace(r.f.ca, r.f.ca.Issue(t, certtest.Client()))
-	r.replace(r.next, third)
+	old.publish(newGeneration(r.f.ca, r.f.ca.Issue(t, certtest.Client())))
+	r.publish(newGeneration(r.next, third))
 	r.wantInUse(third)
 	r.restartTrusting(r.next, certtest.Server())
 	r.wantConnected("with files from elsewhere")
@@ -147,7 +147,7 @@ func TestAnEnvoyThatStartedWithoutItsFilesIsMendedByItsBootstrap(t *testing.T) {
 	}
 	// Each attempt of an Envoy without secrets is a connection on which nothing comes.
 	r.wantSome("contour_xds_tls_handshake_failures_total", "reason", "probe")
-	renaming(t, files, f.ca, f.ca.Issue(t, certtest.Client()))
+	renaming(t, files, newGeneration(f.ca, f.ca.Issue(t, certtest.Client())))
 	r.bootstrap(files)
 	f.wantAnswer(r.e, "https", "/", "hello")
 }

@@ -63,3 +63,15 @@ func TestLongConnectionsOfAnAgeOfTheOldestEnvoyComeBack(t *testing.T) {
 	t.Parallel()
 	comesBackByAge(t, envoy.OldestVersion, "delta-ads")
 }
+
+func TestLongTheOldestEnvoyIsTakenThroughARolloverWithoutARestart(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{swapped, renamed} {
+		for _, protocol := range aggregated {
+			t.Run(how+", "+protocol, func(t *testing.T) {
+				t.Parallel()
+				goesThroughARollover(t, envoy.OldestVersion, how, protocol)
+			})
+		}
+	}
+}

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,53 +17,6 @@ import (
 	"github.com/contour-xds/contour/internal/certtest"
 	"github.com/contour-xds/contour/test/envoy"
 )
-
-// mountedSecret is a folder as kubelet lays out a Secret that is mounted.
-type mountedSecret struct {
-	t           *testing.T
-	dir         string
-	generations int
-}
-
-// mount lays out a Secret with these files.
-func mount(t *testing.T, dir string, files map[string][]byte) *mountedSecret {
-	t.Helper()
-	m := &mountedSecret{t: t, dir: dir}
-	must(t, os.MkdirAll(dir, 0o755))
-	m.swap(files)
-	for name := range files {
-		must(t, os.Symlink(filepath.Join("..data", name), filepath.Join(dir, name)))
-	}
-	return m
-}
-
-// swap publishes other files: a new folder, then a rename over the link. The folder of
-// before goes.
-func (m *mountedSecret) swap(files map[string][]byte) {
-	m.t.Helper()
-	m.generations++
-	name := func(n int) string { return "..generation-" + strconv.Itoa(n) }
-	must(m.t, os.Mkdir(filepath.Join(m.dir, name(m.generations)), 0o755))
-	for file, data := range files {
-		must(m.t, os.WriteFile(filepath.Join(m.dir, name(m.generations), file), data, 0o600))
-	}
-	next := filepath.Join(m.dir, "..data_tmp")
-	must(m.t, os.Symlink(name(m.generations), next))
-	must(m.t, os.Rename(next, filepath.Join(m.dir, "..data")))
-	must(m.t, os.RemoveAll(filepath.Join(m.dir, name(m.generations-1))))
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// filesOf are a pair and its CA as cert-manager writes them into a Secret.
-func filesOf(t *testing.T, ca *certtest.CA, pair *certtest.Pair) map[string][]byte {
-	return map[string][]byte{"tls.crt": pair.CertPEM(), "tls.key": pair.KeyPEM(t), "ca.crt": ca.PEM()}
-}
 
 // presented returns the certificate that a listener of TLS shows.
 func presented(address string, pool *x509.CertPool) (*x509.Certificate, error) {
@@ -88,7 +40,7 @@ func TestASecretByFolderRotates(t *testing.T) {
 				"tls_certificate_sds_secret_configs", "validation_context_sds_secret_config: {name: web-ca, sds_config: "+overADS+"}\n          tls_certificate_sds_secret_configs").
 				Replace(listenersYAML))
 			first, second, other := f.web.Issue(t, certtest.Server()), f.web.Issue(t, certtest.Server()), f.web.Issue(t, certtest.Server())
-			secret := mount(t, filepath.Join(f.resources, "secrets", "web"), filesOf(t, f.web, first))
+			secret := mount(t, filepath.Join(f.resources, "secrets", "web"), newGeneration(f.web, first).secret(t))
 
 			c := f.serve()
 			e := envoy.Start(t, f.bootstrap(c, f.client, "--xds-protocol", protocol), envoy.Options{})
@@ -99,17 +51,17 @@ func TestASecretByFolderRotates(t *testing.T) {
 			wantSecrets(t, e, "web", "web-ca")
 
 			stop := f.connectOnAndOn(address, first, second)
-			secret.swap(filesOf(t, f.web, second))
+			secret.swap(newGeneration(f.web, second).secret(t))
 			f.wantPresented(address, second)
 
 			// A key that is not the certificate's never reaches Envoy.
-			mixed := filesOf(t, f.web, other)
+			mixed := newGeneration(f.web, other).secret(t)
 			mixed["tls.key"] = first.KeyPEM(t)
 			secret.swap(mixed)
 			c.wantMetric(1, "contour_resources_reloads_total", "result", "failure")
 			f.wantPresented(address, second)
 			stop()
-			secret.swap(filesOf(t, f.web, other))
+			secret.swap(newGeneration(f.web, other).secret(t))
 			f.wantPresented(address, other)
 			c.wantMetric(0, "contour_xds_nacks_total", "type", "secret")
 			for _, pair := range []*certtest.Pair{first, second, other} {

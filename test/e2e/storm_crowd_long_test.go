@@ -47,17 +47,3 @@ func TestLongACrowdOfHonestClientsIsServedToTheLast(t *testing.T) {
 	c.wantMetric(crowd, "contour_xds_tls_handshakes_total", "result", "success")
 	c.wantConnections(0)
 }
-
-// wantNoneRefused holds every reason to zero.
-func (c *contour) wantNoneRefused() {
-	c.t.Helper()
-	reasons, err := c.server.AllSeries("contour_xds_tls_handshake_failures_total")
-	if err != nil || len(reasons) == 0 {
-		c.t.Fatalf("%d reasons, %v", len(reasons), err)
-	}
-	for _, reason := range reasons {
-		if reason.Value != 0 {
-			c.t.Errorf("%v were refused for %v", reason.Value, reason.Labels)
-		}
-	}
-}

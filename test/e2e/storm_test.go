@@ -171,11 +171,6 @@ func logged(log, words string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("its log has no %q", words)
 }
 
-func median(took []time.Duration) time.Duration {
-	sorted := slices.Sorted(slices.Values(took))
-	return sorted[len(sorted)/2]
-}
-
 // clusterNamed is a folder's one resource.
 func clusterNamed(words string) string {
 	return `resources:

@@ -166,6 +166,7 @@ func TestEveryPodIsLookedAt(t *testing.T) {
 		{"pod/two\n", 2},
 		{"\ncontour_credentials_reload_pending 0\n", 2},
 		{"\ncontour_credentials_loaded_timestamp_seconds ", 2},
+		{"\ncontour_xds_connections{root=", 2},
 		{`"ca_cert"`, 2},
 		{`"cert_chain"`, 2},
 		{`"serial_number": "` + serial + `"`, 2},
