@@ -22,6 +22,7 @@ type rotateConfig struct {
 	Distributed bool          `mapstructure:"distributed"`
 	Wait        time.Duration `mapstructure:"wait"`
 
+	recycle   recycleConfig
 	authority certgen.AuthorityConfig
 }
 
@@ -47,9 +48,12 @@ func newCertgenRotate() *cobra.Command {
 			"  3. the old CA taken out of every bundle.\n\n" +
 			"A step must have reached every contour and every Envoy before the next one. It is refused until --wait is\n" +
 			"over, as long as a contour that --server names is not there yet, and without your own word for what\n" +
-			"nobody can ask (--distributed). A step that was cut short is ended first, by running this again.",
+			"nobody can ask (--distributed). A step that was cut short is ended first, by running this again.\n\n" +
+			"An Envoy that follows its files keeps the connection that it opened with the old certificate. Before the\n" +
+			"third step, --recycle has the contours close such connections, so that it comes back with the new one.",
 		Example: "  contour certgen ca rotate certificates\n" +
-			"  contour certgen ca rotate certificates --server http://contour:8000 --distributed",
+			"  contour certgen ca rotate certificates --server http://contour:8000 --distributed\n" +
+			"  contour certgen ca rotate certificates --server http://contour:8000 --recycle contour:8001",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := loadSettings(cmd)
@@ -74,6 +78,7 @@ func newCertgenRotate() *cobra.Command {
 		flags.Bool("distributed", false, "your word that every contour and every Envoy has loaded the files of the step before")
 		flags.Duration("wait", defaultWait, "`time` that the files of a step have before the next one, at least")
 	})
+	groups.group("Connections of the old CA", recycleFlags)
 	groups.group("New CA", func(flags *pflag.FlagSet) {
 		authorityFlags(flags)
 		keyTypeFlag(flags)
@@ -97,6 +102,9 @@ func (s *settings) rotate() (rotateConfig, error) {
 		}
 	}
 	var err error
+	if cfg.recycle, err = s.recycle(cfg.Servers); err != nil {
+		return cfg, err
+	}
 	cfg.authority, err = s.authority()
 	return cfg, err
 }
@@ -109,7 +117,11 @@ func rotate(ctx context.Context, cfg rotateConfig, r report) error {
 			return err
 		}
 		if len(plan.Unfinished) == 0 {
-			if err := cfg.ready(ctx, plan, time.Now()); err != nil {
+			err := cfg.comeBack(ctx, folder, plan, r.words())
+			if err == nil {
+				err = cfg.ready(ctx, plan, time.Now())
+			}
+			if err != nil {
 				return fmt.Errorf("step %d of 3 is refused: %w", plan.Step, err)
 			}
 		}
@@ -131,19 +143,26 @@ func (c rotateConfig) ready(ctx context.Context, plan *certgen.Rollover, now tim
 	if plan.Step == certgen.StepBundles {
 		return nil
 	}
-	if left := plan.Since.Add(c.Wait).Sub(now); left > 0 {
-		return fmt.Errorf("step %d was made at %s, and its files have %s to reach every contour and every Envoy; wait another %s, or give --wait 0s if they have",
-			plan.Step-1, plan.Since.Format(time.RFC3339), c.Wait, left.Round(time.Second))
+	if err := c.waited(plan, now); err != nil {
+		return err
 	}
-	for _, server := range c.Servers {
-		if err := askServer(ctx, server, plan); err != nil {
-			return fmt.Errorf("--server %s: %w", server, err)
-		}
+	if err := askServers(ctx, c.Servers, func(s serverState) error { return s.ready(plan) }); err != nil {
+		return err
 	}
 	if c.Distributed || plan.Step == certgen.StepRetire && len(c.Servers) > 0 {
 		return nil
 	}
 	return errors.New(confirm[plan.Step])
+}
+
+// waited tells how long the files of the step before have still to arrive.
+func (c rotateConfig) waited(plan *certgen.Rollover, now time.Time) error {
+	left := plan.Since.Add(c.Wait).Sub(now)
+	if left <= 0 {
+		return nil
+	}
+	return fmt.Errorf("step %d was made at %s, and its files have %s to reach every contour and every Envoy; wait another %s, or give --wait 0s if they have",
+		plan.Step-1, plan.Since.Format(time.RFC3339), c.Wait, left.Round(time.Second))
 }
 
 // confirm says what only the operator can know before a step.
@@ -168,7 +187,9 @@ func afterStep(plan *certgen.Rollover, cfg rotateConfig) string {
 	case certgen.StepLeaves:
 		next = bring + ".\n" +
 			"When every Envoy has connected anew, each contour's metrics have no connection of the old CA: contour_xds_connections{root=\"" + certgen.Fingerprint(plan.Old) + "\"} is 0.\n" +
-			"Then run this again, with --server for each contour."
+			"Then run this again, with --server for each contour.\n" +
+			"An Envoy that follows its files comes back with its new certificate when its connection ends; to have it do so at\n" +
+			"once, give --recycle HOST:8001 for each contour as well."
 	default:
 		return "Step 3 of 3 is made: the rollover is over.\n" +
 			bring + "; until then they trust the old CA.\n"

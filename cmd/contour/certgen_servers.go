@@ -46,13 +46,19 @@ func metricsURL(server string) (string, error) {
 	return u.String(), nil
 }
 
-// askServer tells why one contour is not ready for the step of plan.
-func askServer(ctx context.Context, server string, plan *certgen.Rollover) error {
-	families, err := fetchMetrics(ctx, server)
-	if err != nil {
-		return err
+// askServers asks each contour, and returns what check says of the first one that it
+// has something to say of.
+func askServers(ctx context.Context, servers []string, check func(serverState) error) error {
+	for _, server := range servers {
+		families, err := fetchMetrics(ctx, server)
+		if err == nil {
+			err = check(stateOf(families))
+		}
+		if err != nil {
+			return fmt.Errorf("--server %s: %w", server, err)
+		}
 	}
-	return stateOf(families).ready(plan)
+	return nil
 }
 
 func fetchMetrics(ctx context.Context, server string) (map[string]*dto.MetricFamily, error) {
@@ -111,7 +117,19 @@ func labelOf(m *dto.Metric, name string) (value string, ok bool) {
 
 // ready tells why this contour is not ready for the step of plan.
 func (s serverState) ready(plan *certgen.Rollover) error {
-	oldRoot, newRoot := certgen.Fingerprint(plan.Old), certgen.Fingerprint(plan.New)
+	if err := s.loaded(plan); err != nil || plan.Step == certgen.StepLeaves {
+		return err
+	}
+	if oldRoot := certgen.Fingerprint(plan.Old); s.connections[oldRoot] > 0 {
+		return fmt.Errorf("it has %.0f connections with certificates of the old CA %s; bring those clients their files of step 2, and have them connect anew, "+
+			"or have --recycle ask those that follow their files to come back", s.connections[oldRoot], oldRoot)
+	}
+	return nil
+}
+
+// loaded tells what this contour has not loaded yet of the steps before that of plan.
+func (s serverState) loaded(plan *certgen.Rollover) error {
+	newRoot := certgen.Fingerprint(plan.New)
 	_, trusts := s.connections[newRoot]
 	switch {
 	case s.restartDue:
@@ -122,9 +140,6 @@ func (s serverState) ready(plan *certgen.Rollover) error {
 		return fmt.Errorf("it does not trust the new CA %s yet; bring it the ca.pem of step 1, and restart it unless it follows its files", newRoot)
 	case plan.Step == certgen.StepLeaves:
 		return nil
-	case s.connections[oldRoot] > 0:
-		return fmt.Errorf("it has %.0f connections with certificates of the old CA %s; bring those clients their files of step 2, and have them connect anew",
-			s.connections[oldRoot], oldRoot)
 	}
 	for _, leaf := range plan.Servers {
 		if leaf.NotAfter.Equal(s.leafEnd) {

@@ -15,6 +15,7 @@ import (
 	"github.com/contour-xds/contour/internal/admin"
 	"github.com/contour-xds/contour/internal/credentials"
 	"github.com/contour-xds/contour/internal/handshake"
+	"github.com/contour-xds/contour/internal/recycle"
 	"github.com/contour-xds/contour/internal/resources"
 	"github.com/contour-xds/contour/internal/xds"
 )
@@ -42,13 +43,16 @@ func serve(ctx context.Context, cfg serveConfig, logOut io.Writer) error {
 	door := newDoor(cfg, provider, log, registry)
 	defer closeAll(door)
 	registry.MustRegister(newLimitsGauge(door.Limits(), cfg.Limits.MaxStreams))
-	server := xds.New(xds.Config{
+	served := xds.Config{
 		Credentials: door, HandshakeTimeout: cfg.Limits.HandshakeTimeout, MaxStreams: cfg.Limits.MaxStreams,
 		ConnectionAge: cfg.Limits.connectionAge(provider), ConnectionAgeGrace: cfg.Limits.MaxConnectionAgeGrace,
 		ListenerDrain: cfg.ListenerDrain,
 		Snapshots:     folder.Snapshots(), Logger: log, Registerer: registry,
-	})
-	return run(ctx, cfg, log, parts{folder: folder, door: door, server: server, admin: admin.New(registry, log)})
+	}
+	if provider != nil { // in plaintext, nobody could be told from an operator
+		served.Register = recycle.NewService(recycle.Config{Connections: door, Logger: log, Registerer: registry}).Register
+	}
+	return run(ctx, cfg, log, parts{folder: folder, door: door, server: xds.New(served), admin: admin.New(registry, log)})
 }
 
 // parts are what is loaded and ready to be run.

@@ -48,6 +48,9 @@ func (n *Names) add(item string) error {
 		}
 		n.IPs = append(n.IPs, addr.Unmap().AsSlice())
 	case "URI":
+		if strings.EqualFold(value, OperatorURI) {
+			return fmt.Errorf("URI %q is an operator's, who may have Envoys come back; contour certgen ca rotate alone issues it, for its own use; leave it out", value)
+		}
 		id, err := ParseSPIFFEID(value)
 		if err != nil {
 			return err

@@ -36,6 +36,8 @@ func TestParseNamesRefuses(t *testing.T) {
 		{"a DNS name in letters of its own", "DNS:bücher.example", "is no host name"},
 		{"a host name as an address", "IP:localhost", "is no IP address"},
 		{"an address with a zone", "IP:fe80::1%eth0", "is no IP address"},
+		{"the name of an operator", "URI:" + certgen.OperatorURI, "contour certgen ca rotate alone issues it"},
+		{"the name of an operator in capitals", "URI:" + strings.ToUpper(certgen.OperatorURI), "contour certgen ca rotate alone issues it"},
 		{"a URI of another scheme", "URI:https://example.org/x", "does not begin with spiffe://"},
 	}
 	for _, row := range rows {

@@ -19,14 +19,18 @@ const (
 	// RootRemoved says that the CA bundle in force no longer verifies the client's
 	// certificate.
 	RootRemoved CloseReason = "root_removed"
+	// Recycled says that an operator asked the clients that stand on a root to come
+	// back.
+	Recycled CloseReason = "recycled"
 )
 
 // CloseReasons returns the closed set.
-func CloseReasons() []CloseReason { return []CloseReason{CertificateExpired, RootRemoved} }
+func CloseReasons() []CloseReason { return []CloseReason{CertificateExpired, RootRemoved, Recycled} }
 
 const closedHelp = "Connections on the xDS port that this server closed after their handshake, by reason. " +
 	"certificate_expired: The client's certificate, or one of its chain, has ended. " +
-	"root_removed: The CA bundle in force no longer verifies the client's certificate."
+	"root_removed: The CA bundle in force no longer verifies the client's certificate. " +
+	"recycled: An operator asked the clients that stand on a root to come back."
 
 func newClosingLog(log *slog.Logger, interval time.Duration) *floodLog {
 	l := newFloodLog(log, interval)

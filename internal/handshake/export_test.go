@@ -9,6 +9,9 @@ import (
 // Patience is how long nobody is shed.
 const Patience = patience
 
+// RecyclePause is what lies between two closings.
+const RecyclePause = recyclePause
+
 // Texts are the error texts of crypto/tls that the table looks for.
 func Texts() []string {
 	var texts []string

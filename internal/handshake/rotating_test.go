@@ -2,7 +2,9 @@ package handshake_test
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
+	"net"
 	"sync"
 	"testing"
 	"time"
@@ -142,6 +144,17 @@ func (k *keeping) envoy(pair *certtest.Pair) *envoy {
 		<-gone
 	})
 	return e
+}
+
+// rawAs connects with a certificate and says nothing.
+func (k *keeping) rawAs(pair *certtest.Pair) net.Conn {
+	k.t.Helper()
+	conn, err := tls.Dial("tcp", k.addr, k.clientOf(pair))
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	k.t.Cleanup(func() { _ = conn.Close() })
+	return conn
 }
 
 // prompt is generous, since the machine may be busy: it takes half a second at most.

@@ -92,6 +92,9 @@ type Config struct {
 	// Optional. How long after that it is closed with its streams, which have no end of
 	// their own; unset means [DefaultConnectionAgeGrace].
 	ConnectionAgeGrace time.Duration
+	// Optional. Registers what is to be served besides, under the same limits; unset means
+	// nothing but discovery and health.
+	Register func(grpc.ServiceRegistrar)
 	// Optional. Where the server logs; unset means nowhere.
 	Logger *slog.Logger
 	// Optional. Where metrics are registered; unset means nowhere.
@@ -128,6 +131,9 @@ func New(cfg Config) *Server {
 	s.grpc = grpc.NewServer(append(options(cfg), grpc.InTapHandle(s.streams.tap))...)
 	s.register(s.grpc)
 	healthpb.RegisterHealthServer(s.grpc, s.health)
+	if cfg.Register != nil {
+		cfg.Register(s.grpc)
+	}
 	return s
 }
 

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/contour-xds/contour/internal/bootstrap"
+	"github.com/contour-xds/contour/internal/certgen"
+	"github.com/contour-xds/contour/internal/recycle"
 	"github.com/contour-xds/contour/internal/resources"
 )
 
@@ -28,7 +30,7 @@ var rooms = map[string]struct {
 	"cmd/contour": {
 		[]string{
 			"internal/admin", "internal/bootstrap", "internal/certgen", "internal/credentials", "internal/files",
-			"internal/handshake", "internal/inspect", "internal/resources", "internal/xds",
+			"internal/handshake", "internal/inspect", "internal/recycle", "internal/resources", "internal/xds",
 		},
 		"the command line is the one place that knows all rooms",
 	},
@@ -42,6 +44,7 @@ var rooms = map[string]struct {
 	"internal/inspect":            {[]string{"internal/credentials", "internal/files", "internal/pemfile"}, "what is explained is what is loaded, whoever made it"},
 	"internal/logtest":            {nil, "what tests read of a log is the same for every room"},
 	"internal/pemfile":            {nil, "PEM is read without regard to what it is for"},
+	"internal/recycle":            {nil, "an operator's call knows connections as something that has roots and can be closed, and is given its certificate"},
 	"internal/resources":          {[]string{"internal/files", "internal/pemfile"}, "the resource side never asks what the channel is made of"},
 	"internal/resources/gentypes": {nil, "a generator runs before what it generates"},
 	"internal/xds":                {[]string{"internal/resources"}, "the server is given its credentials and never builds them"},
@@ -60,8 +63,8 @@ var libraries = map[string]struct {
 	"github.com/go-viper/":               {[]string{"cmd/contour"}, "settings are unpacked in the command line and nowhere else"},
 	"github.com/fsnotify/":               {[]string{"internal/files"}, "following files is one room's craft"},
 	"github.com/google/renameio":         {[]string{"internal/files"}, "replacing files is one room's craft"},
-	"google.golang.org/grpc":             {[]string{"internal/xds"}, "there is one gRPC server"},
-	"google.golang.org/grpc/credentials": {[]string{"internal/xds", "internal/handshake"}, "transport credentials are made at the door and only passed on by the server"},
+	"google.golang.org/grpc":             {[]string{"internal/xds", "internal/recycle"}, "there is one gRPC server, and one call that is made to it"},
+	"google.golang.org/grpc/credentials": {[]string{"internal/xds", "internal/handshake", "internal/recycle"}, "transport credentials are made at the door and only passed on by the server; an operator is told by them, and calls with its own"},
 	"github.com/envoyproxy/":             {[]string{"internal/xds", "internal/resources", "internal/bootstrap", "test/envoy"}, "Envoy's messages have no place in the channel"},
 	"github.com/cncf/xds":                {[]string{"internal/resources"}, "Envoy's messages have no place in the channel"},
 }
@@ -156,5 +159,13 @@ func TestViperStaysInOneFile(t *testing.T) {
 func TestServerClusterHasOneName(t *testing.T) {
 	if bootstrap.ServerCluster != resources.ServerCluster {
 		t.Errorf("bootstrap says %q, resources %q", bootstrap.ServerCluster, resources.ServerCluster)
+	}
+}
+
+// TestAnOperatorHasOneName holds who issues an operator's certificate to who believes
+// it, for neither may import the other.
+func TestAnOperatorHasOneName(t *testing.T) {
+	if certgen.OperatorURI != recycle.OperatorURI {
+		t.Errorf("certgen says %q, recycle %q", certgen.OperatorURI, recycle.OperatorURI)
 	}
 }

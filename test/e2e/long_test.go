@@ -75,3 +75,8 @@ func TestLongTheOldestEnvoyIsTakenThroughARolloverWithoutARestart(t *testing.T) 
 		}
 	}
 }
+
+func TestLongRecyclingTheOldestEnvoyEndsARollover(t *testing.T) {
+	t.Parallel()
+	endsARollover(t, envoy.OldestVersion)
+}
