@@ -57,13 +57,15 @@ func TestNoRequestFailsWhileContourRenewsItself(t *testing.T) {
 	g.wantNoFailure()
 }
 
-// TestNoRequestFailsWhileContourReplacesItsCA begins with a CA that lives for half a
-// minute, and restarts contour in each state of the rollover.
+// TestNoRequestFailsWhileContourReplacesItsCA begins with a CA that lives for a minute
+// and a half, and restarts contour in each state of the rollover. The rollover starts
+// when three lifetimes of a leaf are left, which gives a slow machine 45 s to have Envoy
+// serve, and each state lasts for one.
 func TestNoRequestFailsWhileContourReplacesItsCA(t *testing.T) {
 	t.Parallel()
 	state := stateDir(t)
-	certgen(t, state, "--ca-lifetime", "32s", "--lifetime", "6s")
-	g := startGenerated(t, state, "--certificate-lifetime", "6s")
+	certgen(t, state, "--ca-lifetime", "90s", "--lifetime", "15s")
+	g := startGenerated(t, state, "--certificate-lifetime", "15s")
 	old := g.roots("envoy")[0]
 	for _, want := range []struct {
 		what  string
@@ -73,7 +75,7 @@ func TestNoRequestFailsWhileContourReplacesItsCA(t *testing.T) {
 		{"the new CA signs", func(roots []string) bool { return len(roots) == 2 && roots[1] == old }},
 		{"the old CA is gone", func(roots []string) bool { return len(roots) == 1 && roots[0] != old }},
 	} {
-		envoy.Eventually(t, deadline, want.what, func() error {
+		envoy.Eventually(t, 2*deadline, want.what, func() error {
 			if roots := g.roots("envoy"); !want.roots(roots) {
 				return fmt.Errorf("Envoy trusts %v, and %s is the old one", roots, old)
 			}
