@@ -19,7 +19,7 @@ var binary string
 
 // RunTests builds contour with the race detector, runs the tests of a package and
 // removes the binary again. It returns the code that the package's TestMain exits
-// with.
+// with, which is a failure if a test used the machine's own state folder.
 func RunTests(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "contour-test-")
 	if err != nil {
@@ -39,7 +39,22 @@ func RunTests(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "building contour: %v\n%s", err, out)
 		return 1
 	}
-	return m.Run()
+	clean := !exists(stateOfRoot)
+	code := m.Run()
+	if clean && exists(stateOfRoot) {
+		fmt.Fprintf(os.Stderr, "a test made %s: give that contour its --state-dir, or --insecure\n", stateOfRoot)
+		return 1
+	}
+	return code
+}
+
+// stateOfRoot is where a contour that is told nothing about its credentials keeps
+// them when root runs it. The machine's own is none of the tests' business.
+const stateOfRoot = "/var/lib/contour"
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // Binary is the path of the contour that all tests of a package run. The package's

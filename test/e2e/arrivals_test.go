@@ -82,7 +82,7 @@ func arrivalsByProtocol() []arrival {
 	return []arrival{
 		{"an Envoy that speaks plaintext", handshake.NotTLS, func(f *fixture) (*contour, string) {
 			c := f.serve()
-			return c, contourBootstrap(f.t, "--xds-port", c.xdsPort())
+			return c, contourBootstrap(f.t, "--insecure", "--xds-port", c.xdsPort())
 		}, nil},
 		{"an Envoy whose bytes are changed on their way", handshake.MalformedRecord, through(flipsABit), nil},
 		{"an Envoy left to its own versions of TLS", handshake.ProtocolVersion, talking(func(c *tlsv3.CommonTlsContext) {

@@ -177,7 +177,7 @@ func TestPlaintextHasNothingForOperators(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.writeAll(overADS, newUpstream(t))
-	c := serve(t, "--resources", f.resources)
+	c := serve(t, "--resources", f.resources, "--insecure")
 	conn, err := grpc.NewClient(c.xds, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	must(t, err)
 	defer conn.Close()
