@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -78,6 +79,26 @@ func (g *generated) leaf(name string) string {
 func (g *generated) roots(name string) []string {
 	g.t.Helper()
 	return certificatesIn(g.t, madeBy(g.state, name).CA)
+}
+
+// issuer is the serial number of the CA that issued a side's certificate; "" while it is
+// none of those that the side trusts.
+func (g *generated) issuer(name string) string {
+	g.t.Helper()
+	read := func(path string) []*x509.Certificate {
+		data, err := os.ReadFile(path)
+		must(g.t, err)
+		certs, err := pemfile.Certificates(data)
+		must(g.t, err)
+		return certs
+	}
+	leaf := read(madeBy(g.state, name).Cert)[0]
+	for _, root := range read(madeBy(g.state, name).CA) {
+		if leaf.CheckSignatureFrom(root) == nil {
+			return fmt.Sprintf("%x", root.SerialNumber)
+		}
+	}
+	return ""
 }
 
 // wantRenewed waits until the certificates of both sides are others than those of
