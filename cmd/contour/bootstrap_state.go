@@ -5,14 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/contour-xds/contour/internal/bootstrap"
 	"github.com/contour-xds/contour/internal/credentials"
 )
-
-// stateSDS is the folder of SDS files in the state folder. It is no identity's.
-const stateSDS = "envoy-sds"
 
 // secure decides about the channel where the three files are not given: the state folder
 // of this machine has them, unless plaintext is asked for.
@@ -40,7 +36,7 @@ func (s *settings) secure(cfg *bootstrapConfig) error {
 	cfg.fromState = true
 	if cfg.ResourcesDir == "" && cfg.Client != string(bootstrap.GRPC) {
 		// Always followed, or Envoy would hold on to a certificate that ends.
-		cfg.ResourcesDir = filepath.Join(dir, stateSDS)
+		cfg.ResourcesDir = credentials.ClientSDS(dir)
 	}
 	return nil
 }
@@ -54,7 +50,7 @@ func (c bootstrapConfig) explain(err error) error {
 }
 
 // clientState are Envoy's files in the state folder, or an error that says where they
-// would come from.
+// would come from, or why they are not to be trusted.
 func clientState(dir string, flags channelFlags) (*credentials.FileSet, error) {
 	set := credentials.ClientFiles(dir)
 	remedies := fmt.Sprintf("run contour serve on this machine first, which makes them, give its folder as --%s, or give --%s, --%s and --%s, or --%s for plaintext",
@@ -65,6 +61,8 @@ func clientState(dir string, flags channelFlags) (*credentials.FileSet, error) {
 		return nil, fmt.Errorf("--%s %q has no credentials for Envoy; %s", stateFlag, dir, remedies)
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("--%s %q: user id %d may not read it; run this, and Envoy, as the user that contour serve runs as", stateFlag, dir, os.Getuid())
+	case err != nil:
+		return nil, err
 	}
-	return &set, err
+	return &set, credentials.CheckState(dir)
 }

@@ -38,12 +38,13 @@ const maxFileSize = 1 << 20
 // writes leaves each of them whole; which of them are still to be changed is seen
 // by [Folder.Unfinished].
 //
-// A Folder is locked against other processes from [OpenFolder] to [Folder.Close].
-// Its methods are for one goroutine.
+// A Folder is locked against other processes from [OpenFolder] to [Folder.Close]. It
+// neither reads nor writes in a folder that came in its place, whose lock it does not
+// have: see [Folder.Hold]. Its methods are for one goroutine.
 type Folder struct {
 	dir    string
 	now    func() time.Time
-	unlock func()
+	locked *files.Locked
 }
 
 // MakeFolder is [OpenFolder] of a folder that is made when it is missing.
@@ -65,18 +66,22 @@ func OpenFolder(dir string, now func() time.Time) (*Folder, error) {
 	} else if !info.IsDir() {
 		return nil, fmt.Errorf("opening the folder of certificates: %q is no folder; give one", dir)
 	}
-	unlock, err := files.Lock(dir)
+	locked, err := files.Lock(dir)
 	if err != nil {
 		return nil, fmt.Errorf("opening the folder of certificates: %w", err)
 	}
-	return &Folder{dir: dir, now: now, unlock: unlock}, nil
+	return &Folder{dir: dir, now: now, locked: locked}, nil
 }
 
 // Close lets other processes have the folder.
 func (f *Folder) Close() error {
-	f.unlock()
+	f.locked.Unlock()
 	return nil
 }
+
+// Hold is an error, [files.ErrMoved], once the folder that is locked is no longer the one
+// at its path. It passes again when that one is back.
+func (f *Folder) Hold() error { return f.locked.Hold() }
 
 // Exists tells whether the folder has an identity of that name, or with "ca" a CA.
 func (f *Folder) Exists(name string) bool {
@@ -89,6 +94,9 @@ func (f *Folder) Path(name, file string) string { return filepath.Join(f.dir, na
 
 // write replaces all files of an identity, or of the CA.
 func (f *Folder) write(name string, set map[string][]byte) error {
+	if err := f.Hold(); err != nil {
+		return err
+	}
 	return files.WriteSet(filepath.Join(f.dir, name), set, fileMode)
 }
 
@@ -100,6 +108,9 @@ func (f *Folder) read(name string, which ...string) ([][]byte, error) {
 	}
 	read, err := files.Read(paths, maxFileSize)
 	if err != nil {
+		return nil, err
+	}
+	if err := f.Hold(); err != nil { // afterwards, or another folder may have come meanwhile
 		return nil, err
 	}
 	var data [][]byte

@@ -198,6 +198,32 @@ func TestAFolderIsForOneProcessAtATime(t *testing.T) {
 	}
 }
 
+// TestAFolderLeavesOneThatCameInItsPlace asks for each thing that writes, and for one that
+// reads, with a copy in its place that would take them.
+func TestAFolderLeavesOneThatCameInItsPlace(t *testing.T) {
+	folder, _, dir := newFolder(t)
+	aside := filepath.Join(t.TempDir(), "aside")
+	if err := errors.Join(os.Rename(dir, aside), os.CopyFS(dir, os.DirFS(aside))); err != nil {
+		t.Fatal(err)
+	}
+	for name, do := range map[string]func() error{
+		"make":  func() error { _, err := folder.MakeAuthority(certgen.AuthorityConfig{}, true); return err },
+		"issue": func() error { _, err := folder.Issue("envoy-edge", client(t), false); return err },
+		"renew": func() error { _, err := folder.Renew(certgen.RenewConfig{}); return err },
+		"read":  func() error { _, err := folder.Identity("envoy"); return err },
+	} {
+		if err := do(); !errors.Is(err, files.ErrMoved) {
+			t.Errorf("%s: got %v, want %v", name, err, files.ErrMoved)
+		}
+	}
+	if err := errors.Join(os.RemoveAll(dir), os.Rename(aside, dir)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := folder.Renew(certgen.RenewConfig{}); err != nil {
+		t.Errorf("when it is back: %v", err)
+	}
+}
+
 func TestAFolderWithoutItsCACanNotSign(t *testing.T) {
 	folder, _, dir := newFolder(t)
 	if err := os.Rename(filepath.Join(dir, "ca"), filepath.Join(t.TempDir(), "safe")); err != nil {

@@ -14,3 +14,6 @@ func (g *Generated) Pause() time.Duration { return g.pause() }
 
 // RenewAt is when a leaf is renewed.
 func RenewAt(leaf *x509.Certificate) time.Time { return renewAt(leaf) }
+
+// MayKeep tells whose folder a user can trust, by their ids.
+func MayKeep(owner, user int) bool { return mayKeep(owner, user) }

@@ -1,6 +1,7 @@
 package credentials_test
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -26,6 +27,7 @@ func TestGeneratedRefusesWhatItCantKeep(t *testing.T) {
 		"certificates without their CA": {func(s *state) { s.must(os.RemoveAll(s.dir + "/ca")) }, []string{"has certificates and no CA", `bring its folder "ca" back`}},
 		"a clock that is behind":        {func(s *state) { s.pass(-365 * day) }, []string{"not valid before", "check this machine's clock"}},
 		"a folder that others write":    {func(s *state) { s.must(os.Chmod(s.dir, 0o770)) }, []string{"may be written by others (mode -rwxrwx---)", "take that right away"}},
+		"a folder in it that they do":   {func(s *state) { s.must(os.Chmod(s.dir+"/envoy", 0o722)) }, []string{`/envoy" may be written by others (mode -rwx-w--w-)`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -56,16 +58,21 @@ func (s *state) must(err error) {
 	}
 }
 
-// content is all that the folder holds.
+// content is all that the folder holds, or a link to it; empty where there is none.
 func (s *state) content() string {
 	s.t.Helper()
 	var all strings.Builder
-	s.must(filepath.WalkDir(s.dir, func(path string, entry fs.DirEntry, err error) error {
+	dir, err := filepath.EvalSymlinks(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ""
+	}
+	s.must(err)
+	s.must(filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
 			return err
 		}
 		data, err := os.ReadFile(path)
-		all.WriteString(path)
+		all.WriteString(strings.TrimPrefix(path, dir))
 		all.Write(data)
 		return err
 	}))

@@ -7,30 +7,13 @@ import (
 	"github.com/contour-xds/contour/internal/certgen"
 )
 
-// The identities of a state folder, which are those that contour certgen makes.
-const (
-	generatedServer = "contour"
-	generatedClient = "envoy"
-)
-
-// stateSetting is what an operator knows the files of a state folder by.
-const stateSetting = "--state-dir"
-
-// ServerFiles are the server's in the state folder at dir.
-func ServerFiles(dir string) FileSet { return stateFiles(dir, generatedServer) }
-
-// ClientFiles are Envoy's in the state folder at dir. Reading them takes neither the
-// folder's lock nor the CA's key.
-func ClientFiles(dir string) FileSet { return stateFiles(dir, generatedClient) }
-
-func stateFiles(dir, name string) FileSet {
-	ca, cert, key := certgen.Paths(dir, name)
-	source := func(path string) Source { return Source{Setting: stateSetting, Path: path} }
-	return FileSet{CA: source(ca), Cert: source(cert), Key: source(key)}
-}
-
-// round does what is due, and serves what is there then.
+// round does what is due, and serves what is there then. While another folder is in the
+// place of the one that is locked, nothing is due: what is in it is somebody else's.
 func (g *Generated) round() {
+	if err := g.keeper.hold(); err != nil {
+		g.note(nil, err)
+		return
+	}
 	changes, failed := g.keeper.keep()
 	next, err := g.read()
 	if err == nil && next.material.Fingerprint() != g.current.Load().material.Fingerprint() {
@@ -40,10 +23,13 @@ func (g *Generated) round() {
 }
 
 // read makes a generation of the server's files. One that its own bundle does not
-// verify is the work of another hand, and is not served.
+// verify is the work of another hand, and is not served; nor are those of another folder.
 func (g *Generated) read() (*candidate, error) {
 	read, err := g.files.read()
 	if err != nil {
+		return nil, err
+	}
+	if err := g.keeper.hold(); err != nil { // afterwards, or another folder may have come meanwhile
 		return nil, err
 	}
 	next, err := read.check(g.files, Server, g.cfg.Now())

@@ -3,8 +3,6 @@ package credentials
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 
 	"github.com/contour-xds/contour/internal/certgen"
 	"github.com/contour-xds/contour/internal/files"
@@ -17,11 +15,9 @@ type keeper struct {
 	folder *certgen.Folder
 }
 
-// openState takes hold of the state folder.
+// openState takes hold of the state folder, and looks then whose it is: one that was not
+// there may have been made by another a moment ago.
 func openState(cfg GeneratedConfig) (*keeper, error) {
-	if err := checkState(cfg.Dir); err != nil {
-		return nil, err
-	}
 	folder, err := certgen.MakeFolder(cfg.Dir, cfg.Now)
 	switch {
 	case errors.Is(err, files.ErrLocked):
@@ -30,21 +26,16 @@ func openState(cfg GeneratedConfig) (*keeper, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s %q: %w", stateSetting, cfg.Dir, err)
 	}
+	if err := CheckState(cfg.Dir); err != nil {
+		return nil, errors.Join(err, folder.Close())
+	}
 	return &keeper{cfg: cfg, folder: folder}, nil
 }
 
-// checkState refuses a folder in which others may write: who can move folders in it can
-// put a CA of their own there. Reading is no harm, for what is in it is the owner's.
-func checkState(dir string) error {
-	info, err := os.Stat(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("%s: %w", stateSetting, err)
-	case info.IsDir() && info.Mode().Perm()&0o022 != 0:
-		return fmt.Errorf("%s %q may be written by others (mode %s), who could put a CA of their own there; take that right away, or give a folder in it that is not there yet",
-			stateSetting, dir, info.Mode().Perm())
+// hold is an error while the folder that is locked is not the one at its path.
+func (k *keeper) hold() error {
+	if err := k.folder.Hold(); err != nil {
+		return fmt.Errorf("%s %q: %w", stateSetting, k.cfg.Dir, err)
 	}
 	return nil
 }

@@ -142,17 +142,17 @@ func TestWriteSetNamesAFolderThatItCannotHave(t *testing.T) {
 
 func TestLockIsForOneAtATime(t *testing.T) {
 	dir := t.TempDir()
-	unlock, err := Lock(dir)
+	locked, err := Lock(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Lock(dir); !errors.Is(err, ErrLocked) {
 		t.Errorf("got %v, want %v", err, ErrLocked)
 	}
-	unlock()
+	locked.Unlock()
 	again, err := Lock(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again()
+	again.Unlock()
 }
