@@ -38,7 +38,8 @@ func newCertgen() *cobra.Command {
 		Long: "Make all that mutual TLS between contour serve and Envoy needs, in the folder DIR: a CA (DIR/ca), a\n" +
 			"server certificate for contour (DIR/contour) and a client certificate for Envoy (DIR/envoy), each with\n" +
 			"its key and the CA bundle beside it. Nothing that is there is overwritten; what is missing is made, so\n" +
-			"that a run that was cut short can be run again. At the end it prints how to start both sides.\n\n" +
+			"that a run that was cut short can be run again. At the end it prints how to start both sides, so that\n" +
+			"they take over what is renewed without a restart.\n\n" +
 			"The key in DIR/ca signs certificates and belongs on neither side.",
 		Example: "  contour certgen certificates\n" +
 			"  contour certgen certificates --server-sans DNS:contour,DNS:xds.example,IP:192.0.2.1",

@@ -67,7 +67,11 @@ func (r *report) print(folder *certgen.Folder, nothing string) error {
 // authorityFolder is where a certgen.Folder keeps its CA.
 const authorityFolder = "ca"
 
-// printStart says how both sides are started with what was made.
+// envoySDS is the folder of SDS files that is proposed, beside the bootstrap.
+const envoySDS = "envoy-sds"
+
+// printStart says how both sides are started with what was made, so that each follows its
+// files: one that did not would have to be restarted for each renewal.
 func (r *report) printStart(folder *certgen.Folder) error {
 	server, err := folder.Identity(serverIdentity)
 	if err != nil {
@@ -81,21 +85,24 @@ func (r *report) printStart(folder *certgen.Folder) error {
 	fmt.Fprintf(r.words(), `
 Start contour, with your folder of resources, where it finds its three files:
 
-  contour serve --resources resources \
+  contour serve --resources resources --credential-provider %s \
     --contour-cafile %s \
     --contour-mtls-cert %s \
     --contour-mtls-key %s
 
 Write what Envoy starts with, with the paths that hold where Envoy runs:
 
-  contour bootstrap envoy.yaml%s \
+  contour bootstrap envoy.yaml --resources-dir %s%s \
     --envoy-cafile %s \
     --envoy-mtls-cert %s \
     --envoy-mtls-key %s
 
-%sThe CA's key in %s signs whatever it is asked to: keep that folder away from both.
-`, quoted(server.CA), quoted(server.Cert), quoted(server.Key), demand, quoted(client.CA), quoted(client.Cert), quoted(client.Key),
-		note, folder.Path(authorityFolder, ""))
+%sNeither needs a restart for what contour certgen renew %s issues; where they have copies, move the
+new ones over the old ones.
+The CA's key in %s signs whatever it is asked to: keep that folder away from both.
+`, providerWatch, quoted(server.CA), quoted(server.Cert), quoted(server.Key),
+		envoySDS, demand, quoted(client.CA), quoted(client.Cert), quoted(client.Key),
+		note, quoted(r.dir), folder.Path(authorityFolder, ""))
 	return nil
 }
 

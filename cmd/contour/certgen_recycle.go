@@ -177,7 +177,7 @@ func (c rotateConfig) awaitReturn(ctx context.Context, plan *certgen.Rollover, b
 // late says what is wrong with a fleet when the time to come back is over.
 func (f fleet) late(before fleet, plan *certgen.Rollover, wait time.Duration) error {
 	if f.old > 0 {
-		return fmt.Errorf("after %s, %.0f connections stand on the old CA %s again: their clients came back with the certificates of before; "+
+		return fmt.Errorf("after %s, %.0f connections stand on the old CA %s again: their clients came back with the certificates of before, or --recycle does not name their contour; "+
 			"find them in the log of contour, which has the address and the certificate of each with reason=recycled, and bring them their files of step 2",
 			wait, f.old, certgen.Fingerprint(plan.Old))
 	}
