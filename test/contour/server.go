@@ -41,14 +41,20 @@ type Server struct {
 // and its log is shown if the test failed.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
-	s := &Server{t: t, logPath: filepath.Join(t.TempDir(), "contour.log"), ended: make(chan struct{})}
+	return StartCommand(t, exec.Command(Binary(t), append([]string{"serve"}, args...)...))
+}
+
+// StartCommand is [Start] of a command that ends by becoming contour serve, as a document
+// has it. What Start sees to, the environment says, which any flag of the command beats.
+func StartCommand(t testing.TB, cmd *exec.Cmd) *Server {
+	t.Helper()
+	s := &Server{t: t, cmd: cmd, logPath: filepath.Join(t.TempDir(), "contour.log"), ended: make(chan struct{})}
 	log, err := os.Create(s.logPath)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	args = append([]string{"serve", "--log-format", "json", "--metrics-port", "0", "--xds-port", "0"}, args...)
-	s.cmd = exec.Command(Binary(t), args...)
+	s.cmd.Env = append(s.cmd.Environ(), "CONTOUR_LOG_FORMAT=json", "CONTOUR_METRICS_PORT=0", "CONTOUR_XDS_PORT=0")
 	s.cmd.SysProcAttr = process.DieWithParent()
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {

@@ -39,12 +39,7 @@ type handover struct {
 // for its bootstrap.
 func startHandover(t *testing.T, version string, after int, args ...string) *handover {
 	t.Helper()
-	h := &handover{t: t, f: newFixture(t), dir: filepath.Join(t.TempDir(), "certificates")}
-	certgen(t, h.dir)
-	h.old = fingerprintOf(t, filepath.Join(h.dir, "ca", "ca.pem"))
-	h.f.server, h.f.client = madeBy(h.dir, "contour"), madeBy(h.dir, "envoy")
-	h.f.writeAll(overADS, newUpstream(t))
-	h.c = h.f.serve("--credential-provider", "watch")
+	h := newHandover(t)
 	for step := range 2 {
 		if step == after {
 			h.startEnvoy(version, args...)
@@ -54,6 +49,18 @@ func startHandover(t *testing.T, version string, after int, args ...string) *han
 	}
 	h.new = fingerprintOf(t, filepath.Join(h.dir, "ca", "ca.pem"))
 	h.wantOn(h.old, 1)
+	return h
+}
+
+// newHandover makes the folder, and starts contour.
+func newHandover(t *testing.T) *handover {
+	t.Helper()
+	h := &handover{t: t, f: newFixture(t), dir: filepath.Join(t.TempDir(), "certificates")}
+	certgen(t, h.dir)
+	h.old = fingerprintOf(t, filepath.Join(h.dir, "ca", "ca.pem"))
+	h.f.server, h.f.client = madeBy(h.dir, "contour"), madeBy(h.dir, "envoy")
+	h.f.writeAll(overADS, newUpstream(t))
+	h.c = h.f.serve("--credential-provider", "watch")
 	return h
 }
 
@@ -90,6 +97,20 @@ func (h *handover) wantOn(root string, want float64) {
 	h.c.wantMetric(want, "contour_xds_connections", "root", root)
 }
 
+// wantNewPair waits until Envoy has its certificate of now in use, if not for the
+// connection that it has.
+func (h *handover) wantNewPair() {
+	h.t.Helper()
+	serial := fmt.Sprintf("%x", certificateIn(h.t, h.f.client.Cert).SerialNumber)
+	envoy.Eventually(h.t, deadline, "Envoy has its new certificate in use", func() error {
+		certs, err := h.e.Get("/certs")
+		if err == nil && !strings.Contains(string(certs), serial) {
+			err = errors.New("not yet")
+		}
+		return err
+	})
+}
+
 // rotate makes the next step, and returns what is printed.
 func (h *handover) rotate(args ...string) (string, error) {
 	h.t.Helper()
@@ -107,14 +128,7 @@ func TestRecyclingEndsARolloverWithoutARestart(t *testing.T) {
 // keeps the old CA from being taken out.
 func endsARollover(t *testing.T, version string) {
 	h := startHandover(t, version, 0, "--resources-dir", filepath.Join(t.TempDir(), "sds"))
-	serial := fmt.Sprintf("%x", certificateIn(t, h.f.client.Cert).SerialNumber)
-	envoy.Eventually(t, deadline, "Envoy has its new certificate in use", func() error {
-		certs, err := h.e.Get("/certs")
-		if err == nil && !strings.Contains(string(certs), serial) {
-			err = errors.New("not yet")
-		}
-		return err
-	})
+	h.wantNewPair()
 	if out, err := h.rotate(); err == nil || !strings.Contains(out, "it has 1 connections with certificates of the old CA "+h.old) {
 		t.Fatalf("step 3 is made, or refused for another reason: %v\n%s", err, out)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/contour-xds/contour/internal/certtest"
+	"github.com/contour-xds/contour/internal/recycle"
 	contourtest "github.com/contour-xds/contour/test/contour"
 	"github.com/contour-xds/contour/test/envoy"
 )
@@ -24,8 +25,8 @@ const attempts = 10
 
 // TestARealPrometheus lets a served Envoy, health checks and strangers at a contour
 // that Prometheus scrapes. Another one beside it has the metrics of the other provider
-// of credentials. The alert for refused handshakes has no time to wait
-// before it fires, so that no rule is changed for this test.
+// of credentials. The alerts that are waited for have no time to wait
+// before they fire, so that no rule is changed for this test.
 func TestARealPrometheus(t *testing.T) {
 	ca := certtest.NewCA(t, "channel")
 	contour := serve(t, ca, "file")
@@ -39,8 +40,9 @@ func TestARealPrometheus(t *testing.T) {
 	prometheus.waitFor(failures + `{reason="probe"} >= ` + fmt.Sprint(attempts))
 	knock(t, contour.XDS, ca, nil)
 	knock(t, contour.XDS, ca, certtest.NewCA(t, "another").Issue(t, certtest.Client()))
+	callAsAnEnvoy(t, contour.XDS, ca)
 
-	t.Run("raises the alert for refused handshakes, and none for health checks", func(t *testing.T) {
+	t.Run("raises the alerts for refused handshakes and a denied call, and none for health checks", func(t *testing.T) {
 		wantAlerts(t, prometheus)
 	})
 	t.Run("has every metric and label that rules and dashboard name", func(t *testing.T) {
@@ -116,6 +118,16 @@ func knock(t *testing.T, address string, ca *certtest.CA, pair *certtest.Pair) {
 	}
 }
 
+// callAsAnEnvoy makes a call that only an operator may make, once.
+func callAsAnEnvoy(t *testing.T, address string, ca *certtest.CA) {
+	t.Helper()
+	envoys := ca.Issue(t, certtest.Client()).TLS()
+	call := recycle.Call{Address: address, ServerName: certtest.ServerName, Roots: ca.Pool(), Operator: envoys}
+	if _, err := call.Do(t.Context()); err == nil || !strings.Contains(err.Error(), "is not an operator's") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // wantAlerts waits for the alerts that are due, and holds Prometheus to raising no
 // other. The certificates of this test end within a day, and that is said, too.
 func wantAlerts(t *testing.T, prometheus *server) {
@@ -125,6 +137,7 @@ func wantAlerts(t *testing.T, prometheus *server) {
 		"ContourCertificateEndsWithin7Days leaf critical docs/howto/replacing-certificates.md#replace-a-key-pair",
 		"ContourHandshakesRefused no_certificate warning docs/reference/handshake-failures.md#no_certificate",
 		"ContourHandshakesRefused unknown_ca warning docs/reference/handshake-failures.md#unknown_ca",
+		"ContourRecycleCallsDenied  warning docs/howto/certificates-with-certgen.md#when-a-call-is-denied",
 	}
 	envoy.Eventually(t, deadline, "the alerts fire", func() error {
 		alerts, err := prometheus.firing()
