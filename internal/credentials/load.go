@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
-	"syscall"
 	"time"
 
 	"github.com/contour-xds/contour/internal/files"
@@ -82,24 +80,8 @@ func (s FileSet) readError(err error) error {
 	}
 	for _, source := range s.sources() {
 		if source.Path == pathErr.Path {
-			return source.wrap(reason(pathErr))
+			return source.wrap(files.Explain(pathErr, "credential file", MaxFileSize))
 		}
 	}
 	return fmt.Errorf("reading credentials: %w", err)
-}
-
-func reason(err *fs.PathError) error {
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w; check the path, and the mount it should come from", fs.ErrNotExist)
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w: user id %d may not read it; change its owner, group or mode", fs.ErrPermission, os.Getuid())
-	case errors.Is(err, syscall.ELOOP):
-		return fmt.Errorf("%w; point the symbolic link at the file", syscall.ELOOP)
-	case errors.Is(err, files.ErrNotRegular):
-		return fmt.Errorf("%w; give a file, not a folder, a pipe or a device", files.ErrNotRegular)
-	case errors.Is(err, files.ErrTooLarge):
-		return fmt.Errorf("%w of 1 MiB; it can't be a credential file", files.ErrTooLarge)
-	}
-	return err.Err
 }

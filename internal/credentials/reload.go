@@ -5,21 +5,6 @@ import (
 	"time"
 )
 
-// disk is what a [Watch] knows of the files on disk. Its goroutine alone touches it.
-type disk struct {
-	// loaded is the content of the generation in force.
-	loaded digests
-	// seen is the content, or why there is none, at the last look.
-	seen sight
-	// since is when the files ceased to be what is served, or changed after they were
-	// refused; zero while they are.
-	since time.Time
-	// refused is whether what was seen last has been counted and logged.
-	refused bool
-	// told is whether the log's last word is of a refusal.
-	told bool
-}
-
 // sight tells states of the files apart: by their content, or by why it can't be had.
 type sight struct {
 	digests digests
@@ -35,7 +20,7 @@ func (w *Watch) look(now time.Time) {
 		return
 	}
 	sums := read.digests()
-	if sums == w.disk.loaded {
+	if sums == w.loaded {
 		w.rest()
 		return
 	}
@@ -44,7 +29,7 @@ func (w *Watch) look(now time.Time) {
 		w.wait(sight{digests: sums}, err, now)
 		return
 	}
-	w.disk.loaded = sums
+	w.loaded = sums
 	if next.material.Fingerprint() != w.current.Load().material.Fingerprint() {
 		w.take(next, now)
 	}
@@ -70,7 +55,7 @@ func (w *Watch) next(read content, now time.Time) (*candidate, error) {
 func (w *Watch) take(next *candidate, now time.Time) {
 	before := w.current.Load().material.Fingerprint()
 	w.swap(next)
-	w.disk.told = false
+	w.grace.Rest()
 	w.metrics.succeeded.Inc()
 	w.cfg.Logger.Info("new credentials are served from the next handshake on",
 		"serving", next.material.Fingerprint(), "before", before, "not_after", stamp(next.material.chain[0].NotAfter))
@@ -79,10 +64,9 @@ func (w *Watch) take(next *candidate, now time.Time) {
 
 // rest notes that what is on disk is what is served.
 func (w *Watch) rest() {
-	if w.disk.told {
+	if w.grace.Rest() {
 		w.cfg.Logger.Info("the credential files are those that are served again", "serving", w.current.Load().material.Fingerprint())
 	}
-	w.disk = disk{loaded: w.disk.loaded}
 	w.metrics.pending.Set(0)
 }
 
@@ -90,15 +74,9 @@ func (w *Watch) rest() {
 // usable for too long.
 func (w *Watch) wait(seen sight, err error, now time.Time) {
 	w.metrics.pending.Set(1)
-	d := &w.disk
-	if d.since.IsZero() || d.refused && seen != d.seen {
-		d.since, d.refused = now, false
-	}
-	d.seen = seen
-	if d.refused || now.Sub(d.since) < w.cfg.Patience {
+	if !w.grace.Refuse(seen, now) {
 		return
 	}
-	d.refused, d.told = true, true
 	w.metrics.failed.Inc()
 	serving := w.current.Load().material
 	w.cfg.Logger.Warn("the credential files on disk can't be used; what was loaded before is served on, and they are tried again by themselves",

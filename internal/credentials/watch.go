@@ -11,10 +11,6 @@ import (
 	"github.com/contour-xds/contour/internal/files"
 )
 
-// DefaultPatience is how long files that are no generation are taken for the work of
-// a writer who is not done: longer than copying three files takes.
-const DefaultPatience = 5 * time.Second
-
 // WatchConfig says what a [Watch] follows.
 type WatchConfig struct {
 	Files FileSet
@@ -28,7 +24,7 @@ type WatchConfig struct {
 	// unset means [files.DefaultSettle].
 	Settle time.Duration
 	// Optional. How long files that can't be used are waited for in silence; unset means
-	// [DefaultPatience].
+	// [files.DefaultPatience].
 	Patience time.Duration
 }
 
@@ -46,9 +42,11 @@ type WatchConfig struct {
 type Watch struct {
 	cfg     WatchConfig
 	current atomic.Pointer[inForce]
-	// disk is what the goroutine that follows has seen of the files.
-	disk    disk
 	metrics watchMetrics
+	// The goroutine that follows alone touches these: the content of the generation in
+	// force, and what it has seen of the files that can't be used.
+	loaded digests
+	grace  files.Grace[sight]
 
 	background
 }
@@ -66,9 +64,6 @@ func NewWatch(cfg WatchConfig) (*Watch, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	if cfg.Patience <= 0 {
-		cfg.Patience = DefaultPatience
-	}
 	// Before the files are read, so that no change is missed in between.
 	follower := files.NewFollower(files.FollowConfig{
 		Files: cfg.Files.paths(), Poll: cfg.Poll, EachPoll: true, Settle: cfg.Settle, Logger: cfg.Logger,
@@ -77,7 +72,7 @@ func NewWatch(cfg WatchConfig) (*Watch, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Watch{cfg: cfg, disk: disk{loaded: loaded}, metrics: newWatchMetrics()}
+	w := &Watch{cfg: cfg, loaded: loaded, grace: files.Grace[sight]{Patience: cfg.Patience}, metrics: newWatchMetrics()}
 	w.current.Store(&inForce{first, make(chan struct{})})
 	w.start(func(ctx context.Context) {
 		_ = follower.Run(ctx, func() { w.look(time.Now()) })

@@ -161,8 +161,9 @@ func mendByNext(w *watched, f *fixture, next *generation) {
 	next.put(f)
 	w.wantTaken(1)
 	w.wantServed(f.ca, f.pair)
-	if w.failed() != 1 {
-		w.t.Errorf("%v failures", w.failed())
+	settled() // and nothing is said of the generation before
+	if w.failed() != 1 || strings.Contains(w.log.String(), "served again") {
+		w.t.Errorf("%v failures, and the log %s", w.failed(), w.log)
 	}
 }
 
