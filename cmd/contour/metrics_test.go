@@ -116,6 +116,20 @@ func scrapeAll(t *testing.T) map[string]metric {
 		}
 		all[name] = m
 	}
+	channel := []string{"--contour-cafile", files.CA, "--contour-mtls-cert", files.Cert, "--contour-mtls-key", files.Key}
+	for flag, content := range map[string][]byte{
+		policyFlag: []byte("rules: [{name: all, identities: [\"spiffe://example.org/**\"], groups: [\"*\"]}]"),
+		crlFlag:    ca.RevocationList(t, certtest.List{}),
+	} {
+		path := filepath.Join(t.TempDir(), flag)
+		certtest.WriteFile(t, path, content)
+		for name, m := range scrape(t, append(channel, "--"+flag, path)...) {
+			if _, always := all[name]; !always {
+				m.only = "with `--" + flag + "`"
+				all[name] = m
+			}
+		}
+	}
 	return all
 }
 

@@ -33,6 +33,7 @@ type serveConfig struct {
 	// ListenerDrain is a property of the Envoys that are served.
 	ListenerDrain time.Duration `mapstructure:"listener-drain-time"`
 
+	Access accessConfig `mapstructure:",squash"`
 	Limits limitsConfig `mapstructure:",squash"`
 	Log    logConfig    `mapstructure:",squash"`
 }
@@ -73,6 +74,7 @@ func declareServeFlags(groups *flagGroups) {
 		generatedFlags(flags)
 		flags.Bool(insecureFlag, false, "serve plaintext: whoever reaches the address can have every key")
 	})
+	groups.group("Access", accessFlags)
 	groups.group("Resources", func(flags *pflag.FlagSet) {
 		flags.String("resources", "", "`folder` of xDS resources in Envoy's own format, .yaml, .yml and .json, with groups/NAME/ for the Envoys of one node.cluster and secrets/NAME/ for certificates")
 		externalClustersFlag(flags)
@@ -126,6 +128,9 @@ func (c serveConfig) check() error {
 		return err
 	}
 	if err := c.Limits.check(); err != nil {
+		return err
+	}
+	if err := c.Access.check(c.plaintext()); err != nil {
 		return err
 	}
 	if c.ListenerDrain <= 0 {

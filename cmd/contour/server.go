@@ -40,7 +40,14 @@ func serve(ctx context.Context, cfg serveConfig, logOut io.Writer) error {
 	if err != nil {
 		return err
 	}
-	door := newDoor(cfg, provider, log, registry)
+	var control *accessControl
+	if provider != nil { // in plaintext, nobody has an identity
+		if control, err = newAccess(cfg.Access, provider, log, registry); err != nil {
+			return err
+		}
+		defer closeAll(control)
+	}
+	door := newDoor(cfg, provider, control, log, registry)
 	defer closeAll(door)
 	registry.MustRegister(newLimitsGauge(door.Limits(), cfg.Limits.MaxStreams))
 	served := xds.Config{
@@ -50,6 +57,7 @@ func serve(ctx context.Context, cfg serveConfig, logOut io.Writer) error {
 		Snapshots:     folder.Snapshots(), Logger: log, Registerer: registry,
 	}
 	if provider != nil { // in plaintext, nobody could be told from an operator
+		served.Gate = control.Gate()
 		served.Register = recycle.NewService(recycle.Config{Connections: door, Logger: log, Registerer: registry}).Register
 	}
 	return run(ctx, cfg, log, parts{folder: folder, door: door, server: xds.New(served), admin: admin.New(registry, log)})
@@ -122,10 +130,10 @@ func logListening(log *slog.Logger, cfg serveConfig, folder *resources.Folder, x
 		"mutual_tls", !cfg.plaintext(), "resources", counts(folder.Snapshots().Count), "groups", len(folder.Snapshots().Groups()))
 }
 
-func newDoor(cfg serveConfig, provider credentials.CredentialProvider, log *slog.Logger, registry *prometheus.Registry) *handshake.Door {
+func newDoor(cfg serveConfig, provider credentials.CredentialProvider, control *accessControl, log *slog.Logger, registry *prometheus.Registry) *handshake.Door {
 	door := handshake.Config{Limits: cfg.Limits.door(), Logger: log, Registerer: registry}
 	if provider != nil {
-		door.TLS, door.Provider = credentials.ServerTLS(provider), provider
+		door.TLS, door.Provider, door.Guard = credentials.ServerTLS(provider), provider, control.Guard
 	}
 	return handshake.New(door)
 }

@@ -15,6 +15,7 @@ import (
 // validateConfig is the settings of contour validate.
 type validateConfig struct {
 	ExternalClusters []string `mapstructure:"external-clusters"`
+	Policy           string   `mapstructure:"access-policy"`
 }
 
 func newValidate() *cobra.Command {
@@ -24,9 +25,11 @@ func newValidate() *cobra.Command {
 		Long: "Check a folder of resources exactly as contour serve does before it serves them, and print every\n" +
 			"error found. The exit status is 1 when there is one, for use in a pipeline. A warning, such as of a\n" +
 			"certificate that has expired, changes nothing about it. Without an error, a line says what every Envoy\n" +
-			"gets, and one for each group what its Envoys get, what every Envoy gets included.",
-		Example: "  contour validate examples/resources",
-		Args:    cobra.ExactArgs(1),
+			"gets, and one for each group what its Envoys get, what every Envoy gets included. With --access-policy,\n" +
+			"the policy is checked as well.",
+		Example: "  contour validate examples/resources\n" +
+			"  contour validate examples/resources --access-policy policy.yaml",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := loadSettings(cmd)
 			if err != nil {
@@ -40,6 +43,7 @@ func newValidate() *cobra.Command {
 		},
 	}
 	groups := newFlagGroups(cmd, "CONTOUR_")
+	groups.group("Access", policyFileFlag)
 	groups.group("Resources", externalClustersFlag)
 	groups.group("Settings", configFileFlag)
 	return cmd
@@ -57,6 +61,10 @@ func configFileFlag(flags *pflag.FlagSet) {
 // validate prints one finding a line, in the form that editors and pipelines know
 // from compilers, and sums up by its error or by what there is.
 func validate(cfg validateConfig, dir string, out, errOut io.Writer) error {
+	return errors.Join(validatePolicy(cfg.Policy, out, errOut), validateFolder(cfg, dir, out, errOut))
+}
+
+func validateFolder(cfg validateConfig, dir string, out, errOut io.Writer) error {
 	snapshots, err := resources.Read(resources.Config{Dir: dir, ExternalClusters: cfg.ExternalClusters})
 	var findings resources.Errors
 	if errors.As(err, &findings) {

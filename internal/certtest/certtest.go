@@ -135,6 +135,12 @@ func (ca *CA) intermediate(t testing.TB, template *x509.Certificate) *CA {
 // PEM is the CA's certificate.
 func (ca *CA) PEM() []byte { return EncodeCertificates(ca.Cert) }
 
+// KeyPEM is the CA's key as PKCS #8, for a tool that signs with it.
+func (ca *CA) KeyPEM(t testing.TB) []byte {
+	t.Helper()
+	return (&Pair{Key: ca.key}).KeyPEM(t)
+}
+
 // Pool trusts this CA alone.
 func (ca *CA) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
@@ -184,6 +190,13 @@ func (ca *CA) Issue(t testing.TB, leaf Leaf) *Pair {
 	template := leaf.template(t)
 	cert := sign(t, template, ca.Cert, key.Public(), ca.key)
 	return &Pair{Chain: append([]*x509.Certificate{cert}, ca.chain...), Key: key}
+}
+
+// Certify makes a certificate as leaf says for a key that exists, and returns the chain,
+// leaf first. The kind of the leaf's key does not matter.
+func (ca *CA) Certify(t testing.TB, leaf Leaf, key crypto.Signer) []*x509.Certificate {
+	t.Helper()
+	return append([]*x509.Certificate{sign(t, leaf.template(t), ca.Cert, key.Public(), ca.key)}, ca.chain...)
 }
 
 func (l Leaf) template(t testing.TB) *x509.Certificate {

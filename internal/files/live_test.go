@@ -163,7 +163,12 @@ func TestLiveKeepsTheLastGoodThrough(t *testing.T) {
 			remove(t, m.path("a"))
 			write(t, filepath.Join(m.path("a"), "x"), "")
 		}, "give a file, not a folder"},
-		{"a disk image", func(t *testing.T, m *mount) { write(t, m.path("a"), strings.Repeat("x", files.MaxLiveBytes+1)) }, "16 MiB, which no word list reaches"},
+		{"a disk image", func(t *testing.T, m *mount) {
+			write(t, m.path(".image"), strings.Repeat("x", files.MaxLiveBytes+1)) // whose beginning is a word
+			if err := os.Rename(m.path(".image"), m.path("a")); err != nil {
+				t.Fatal(err)
+			}
+		}, "16 MiB, which no word list reaches"},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {

@@ -22,12 +22,15 @@ import (
 // keep.
 func (c *conn) classify(err error) Reason {
 	var refused *refusal
+	var denial *Denial
 	var verification *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
 	var network *net.OpError
 	switch {
 	case errors.As(err, &refused):
 		return refused.reason
+	case errors.As(err, &denial):
+		return denial.Reason
 	case errors.Is(err, contour.ErrUnavailable):
 		return CredentialsUnavailable
 	case errors.As(err, &verification):

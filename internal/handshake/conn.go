@@ -29,6 +29,7 @@ type conn struct {
 	sent     bool // a byte went
 	seen     seen
 	deadline time.Time
+	guarded  <-chan struct{} // closed when the guard would have to be asked again
 
 	// Guarded by register.mu.
 	pending, live  bool
@@ -41,6 +42,7 @@ type conn struct {
 
 	// What it stands on once it is live, guarded by register.mu as well; see standing.
 	presented []*x509.Certificate
+	chains    [][]*x509.Certificate
 	root      *rootCount // nil in plaintext
 	until     time.Time
 	ending    int // its place in register.ends, or nowhere

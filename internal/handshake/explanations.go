@@ -111,6 +111,56 @@ var explanations = []Explanation{
 		}},
 	},
 	{
+		Reason: OwnCertificate,
+		Means:  "The client's certificate is this server's own, or one that could pass as it: its key is the server's, or it bears a name of the server's and may be used for servers.",
+		Do:     "Issue the Envoys a certificate of their own, with another key, `extendedKeyUsage=clientAuth` and names of their own: `contour certgen client` does. One key pair for both sides lets each Envoy pose as the server to all the others.",
+		Envoy: EnvoySide{
+			Stat: "cluster.contour.ssl.connection_error",
+			Log:  "SSLV3_ALERT_BAD_CERTIFICATE",
+			Note: "At Envoy's ordinary level only `connection termination`.",
+		},
+	},
+	{
+		Reason: RevokedCertificate,
+		Means:  "The client's certificate, or one of its chain, is on a list of `--contour-crlfile`.",
+		Do:     "If the key was stolen, this is the thief, or the Envoy that it was stolen from: docs/howto/revocation.md. Give that Envoy a new key and certificate.",
+		Envoy: EnvoySide{
+			Stat: "cluster.contour.ssl.connection_error",
+			Log:  "SSLV3_ALERT_BAD_CERTIFICATE",
+			Note: "At Envoy's ordinary level only `connection termination`.",
+		},
+	},
+	{
+		Reason: RevocationUnknown,
+		Means:  "No list of `--contour-crlfile` says whether the client's certificate, or one of its chain, was revoked: the list of its issuer is missing, or has ended. Those who were connected before stay.",
+		Do:     "Put a current list of the issuer that the log line names into the file. `--contour-crl-unavailable warn` lets such clients in meanwhile.",
+		Envoy: EnvoySide{
+			Stat: "cluster.contour.ssl.connection_error",
+			Log:  "SSLV3_ALERT_BAD_CERTIFICATE",
+			Note: "At Envoy's ordinary level only `connection termination`.",
+		},
+	},
+	{
+		Reason: NoIdentity,
+		Means:  "The client's certificate names nobody: it has neither one valid SPIFFE ID nor a DNS name, and there is an access policy.",
+		Do:     "Issue it with a SPIFFE ID or a DNS name as subject alternative name. The common name is no identity.",
+		Envoy: EnvoySide{
+			Stat: "cluster.contour.ssl.connection_error",
+			Log:  "SSLV3_ALERT_BAD_CERTIFICATE",
+			Note: "At Envoy's ordinary level only `connection termination`.",
+		},
+	},
+	{
+		Reason: NoRule,
+		Means:  "No rule of `--access-policy` can match the client's identity, whatever group it asks for.",
+		Do:     "If it is an Envoy of yours, add its identity, which the log line has, to a rule: docs/reference/access-policy.md. `contour validate --access-policy` tells what is wrong with a policy.",
+		Envoy: EnvoySide{
+			Stat: "cluster.contour.ssl.connection_error",
+			Log:  "SSLV3_ALERT_BAD_CERTIFICATE",
+			Note: "At Envoy's ordinary level only `connection termination`.",
+		},
+	},
+	{
 		Reason: NotTLS,
 		Means:  "The peer speaks another protocol, most often gRPC in plaintext.",
 		Do:     "Write that Envoy's bootstrap with the three `--envoy-` files. A health check belongs on the metrics port.",

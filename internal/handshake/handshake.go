@@ -5,7 +5,8 @@
 //
 // A decorator, because a failed handshake is seen nowhere else: gRPC's
 // interceptors and stats handlers begin after it. The decorator changes nothing
-// of what it decorates: errors and authentication info pass through as they are.
+// of what it decorates: errors pass through as they are, and authentication info is
+// that of the inner credentials, with the connection beside it: a [*Peer].
 // docs/design/0003-the-door.md says more of why.
 package handshake
 
@@ -21,6 +22,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	contourcredentials "github.com/contour-xds/contour/internal/credentials"
+	"github.com/contour-xds/contour/internal/floodlog"
 )
 
 // Config says what a [Door] decorates, what it bounds, and where it reports.
@@ -33,6 +35,9 @@ type Config struct {
 	// new generation by [Door.Run]. Unset means that the roots never change, and are
 	// not known.
 	Provider contourcredentials.CredentialProvider
+	// Optional. Looks closer at clients whose chain is good; unset means that the chain is
+	// enough. Live connections are held to it by [Door.Run]. It is of no use in plaintext.
+	Guard Guard
 	// Optional. What strangers can cost; unset means the defaults.
 	Limits Limits
 	// Optional. Where refusals and closings are logged; unset means nowhere.
@@ -52,8 +57,8 @@ type Door struct {
 	turns    *turns
 	keeper   *keeper
 	metrics  *metrics
-	refusals *floodLog
-	closings *floodLog
+	refusals *floodlog.Log
+	closings *floodlog.Log
 }
 
 var _ credentials.TransportCredentials = (*Door)(nil)
@@ -67,13 +72,16 @@ func New(cfg Config) *Door {
 		inner:    insecure.NewCredentials(),
 		register: newRegister(limits),
 		turns:    newTurns(limits.CPUs),
-		refusals: newRefusalLog(cfg.Logger, cfg.LogInterval),
-		closings: newClosingLog(cfg.Logger, cfg.LogInterval),
+		refusals: floodlog.New(cfg.Logger, cfg.LogInterval, "refused a TLS handshake", "refused more TLS handshakes for the same reason"),
+		closings: floodlog.New(cfg.Logger, cfg.LogInterval, "closed a connection", "closed more connections for the same reason"),
 	}
 	d.metrics = newMetrics(d.register, cfg.Provider)
-	d.keeper = &keeper{register: d.register, provider: cfg.Provider, closed: d.closed}
+	d.keeper = &keeper{register: d.register, provider: cfg.Provider, guard: cfg.Guard, closed: d.closed}
+	if cfg.Guard == nil {
+		d.keeper.guard = noGuard{}
+	}
 	if cfg.TLS != nil {
-		d.inner = credentials.NewTLS(observe(cfg.TLS))
+		d.inner = credentials.NewTLS(observe(cfg.TLS, d.keeper.guard))
 	}
 	if cfg.Registerer != nil {
 		cfg.Registerer.MustRegister(d.metrics)
@@ -84,8 +92,8 @@ func New(cfg Config) *Door {
 // Close logs what is still to be summed up. It closes no connection: that is for
 // the listener, and for the server.
 func (d *Door) Close() error {
-	d.refusals.close()
-	d.closings.close()
+	d.refusals.Close()
+	d.closings.Close()
 	return nil
 }
 
@@ -150,7 +158,7 @@ func (d *Door) shake(c *conn) (net.Conn, credentials.AuthInfo, error) {
 	if secure {
 		d.metrics.succeed(time.Since(c.accepted), &tlsInfo.State)
 	}
-	return secured, info, nil
+	return secured, &Peer{info, d.keeper, c}, nil
 }
 
 // refuse is the one place where a failure is counted and logged, whoever reports

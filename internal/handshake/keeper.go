@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"errors"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 type keeper struct {
 	register *register
 	provider credentials.CredentialProvider // nil where roots never change
+	guard    Guard
 	closed   func(c *conn, reason CloseReason, leaf *x509.Certificate, err error)
 }
 
@@ -30,6 +32,7 @@ func (k *keeper) run(ctx context.Context) {
 	var following sync.WaitGroup
 	defer following.Wait()
 	following.Go(func() { k.follow(ctx) })
+	following.Go(func() { k.recheck(ctx) })
 	tick := time.NewTicker(keepInterval)
 	defer tick.Stop()
 	for {
@@ -75,6 +78,42 @@ func (k *keeper) follow(ctx context.Context) {
 	}
 }
 
+// recheck asks the guard about what is alive whenever it changes its mind. Who came in
+// before the change is among the live ones by then, and who comes after finds that the
+// guard has changed: see [keeper.welcome].
+func (k *keeper) recheck(ctx context.Context) {
+	for changed := k.guard.Changed(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		}
+		changed = k.guard.Changed() // before it is asked, or a change in between would be missed
+		for _, claim := range k.register.claims(func(*x509.Certificate, []*x509.Certificate) bool { return true }) {
+			if ctx.Err() != nil {
+				return
+			}
+			k.ask(claim)
+		}
+	}
+}
+
+// ask closes a live connection that the guard would not let in any more.
+func (k *keeper) ask(claim claim) {
+	var denial *Denial
+	if err := k.guard.Check(claim.chains); errors.As(err, &denial) && denial.Close != "" {
+		k.expel(claim.conn, denial.Close, claim.presented[0], err)
+	}
+}
+
+// expel closes a live connection, if nobody else did before.
+func (k *keeper) expel(c *conn, reason CloseReason, leaf *x509.Certificate, why error) {
+	if k.register.evict(c) {
+		_ = c.Conn.Close() // the raw one: what is above it ends by that, streams first
+		k.closed(c, reason, leaf, why)
+	}
+}
+
 // material is the generation in force, or nil without one.
 func (k *keeper) material() *credentials.Material {
 	if k.provider == nil {
@@ -117,12 +156,13 @@ func (k *keeper) welcome(c *conn, s standing) error {
 	for {
 		m := k.material()
 		if m == nil || s.root == nil || m.Trusts(s.root) {
-			return nil
+			return k.askAgain(c, s)
 		}
 		chains, err := m.VerifyClient(s.presented, time.Now())
 		switch {
 		case err == nil:
 			s = standOn(s.presented, chains)
+			s.again = true
 			k.register.restand(c, s)
 		case k.register.evict(c):
 			return verificationError(s.presented, err)
@@ -130,6 +170,19 @@ func (k *keeper) welcome(c *conn, s standing) error {
 			return nil // the keeper was quicker, and has closed it
 		}
 	}
+}
+
+// askAgain asks the guard about a connection that has just been admitted, if it may
+// decide otherwise than in the handshake: because it has changed its mind since, or the
+// connection stands on another chain.
+func (k *keeper) askAgain(c *conn, s standing) error {
+	if s.root == nil || c.guarded == k.guard.Changed() && !s.again {
+		return nil
+	}
+	if err := k.guard.Check(s.chains); err != nil && k.register.evict(c) {
+		return err
+	}
+	return nil
 }
 
 // rootsAdded returns the roots of m that before had not.

@@ -82,7 +82,7 @@ func keepLight(b *testing.B, before, after *credentials.Material, chains [][]*x5
 			b.Fatal(err)
 		}
 	}
-	return &keeper{register: r, provider: p, closed: func(*conn, CloseReason, *x509.Certificate, error) {}}
+	return &keeper{register: r, provider: p, guard: noGuard{}, closed: func(*conn, CloseReason, *x509.Certificate, error) {}}
 }
 
 // nowhereConn is a connection that is only ever closed.

@@ -27,7 +27,7 @@ func keep(t *testing.T, verifier *credentials.Material, chains ...[]*x509.Certif
 	count := 0
 	p := &held{}
 	p.current.Store(verifier)
-	k = &keeper{register: r, provider: p, closed: func(*conn, CloseReason, *x509.Certificate, error) { count++ }}
+	k = &keeper{register: r, provider: p, guard: noGuard{}, closed: func(*conn, CloseReason, *x509.Certificate, error) { count++ }}
 	for _, chain := range chains {
 		c, _ := socket(t, r)
 		live(t, r, c, verifier, chain)

@@ -46,7 +46,7 @@ func (r *register) restand(c *conn, s standing) {
 }
 
 func (r *register) stand(c *conn, s standing) {
-	c.presented, c.until = s.presented, s.until
+	c.presented, c.chains, c.until = s.presented, s.chains, s.until
 	if s.root == nil {
 		return
 	}
@@ -93,6 +93,7 @@ func (r *register) evictLocked(c *conn) bool {
 type claim struct {
 	conn      *conn
 	presented []*x509.Certificate
+	chains    [][]*x509.Certificate
 	root      *x509.Certificate
 }
 
@@ -104,7 +105,7 @@ func (r *register) claims(want func(root *x509.Certificate, presented []*x509.Ce
 	var found []claim
 	for c := r.live.first; c != nil; c = c.next {
 		if c.root != nil && want(c.root.cert, c.presented) {
-			found = append(found, claim{c, c.presented, c.root.cert})
+			found = append(found, claim{c, c.presented, c.chains, c.root.cert})
 		}
 	}
 	return found
@@ -115,7 +116,7 @@ func (r *register) ended(now time.Time) []claim {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var found []claim
-	r.ends.before(now, func(c *conn) { found = append(found, claim{c, c.presented, c.root.cert}) })
+	r.ends.before(now, func(c *conn) { found = append(found, claim{c, c.presented, c.chains, c.root.cert}) })
 	return found
 }
 

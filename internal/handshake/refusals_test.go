@@ -219,6 +219,9 @@ func TestEveryReasonIsProduced(t *testing.T) {
 		handshake.PeerAlertExpired: true, handshake.CredentialsUnavailable: true, handshake.Other: true,
 		handshake.Shed: true, handshake.SourceLimit: true, handshake.ConnectionLimit: true, handshake.Overload: true, handshake.Shutdown: true,
 	}
+	for _, reason := range guardReasons { // in guard_test.go
+		produced[reason] = true
+	}
 	for _, rows := range [][]row{certificateRows(), protocolRows(), alertRows(), absenceRows()} {
 		for _, row := range rows {
 			produced[row.want] = true

@@ -66,9 +66,15 @@ type keeping struct {
 // newKeeping starts one that trusts the cas, with a certificate of the first.
 func newKeeping(t testing.TB, cas ...*certtest.CA) *keeping {
 	t.Helper()
+	return newGuarded(t, nil, cas...)
+}
+
+// newGuarded starts one with a guard.
+func newGuarded(t testing.TB, guard handshake.Guard, cas ...*certtest.CA) *keeping {
+	t.Helper()
 	k := &keeping{provider: &rotating{next: make(chan struct{})}, pair: cas[0].Issue(t, certtest.Server())}
 	k.provider.current = k.material(cas...)
-	k.server = serve(t, cas[0], k.provider, func(cfg *handshake.Config) { cfg.Provider = k.provider })
+	k.server = serve(t, cas[0], k.provider, func(cfg *handshake.Config) { cfg.Provider, cfg.Guard = k.provider, guard })
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- k.door.Run(ctx) }()

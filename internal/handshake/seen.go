@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"slices"
 )
 
@@ -40,13 +41,13 @@ func (s *seen) record(b []byte) {
 
 // observe returns a config that decides as config does, and lets the connection
 // see what was decided about. crypto/tls tells of a failed handshake only an
-// error, and often only its text.
-func observe(config *tls.Config) *tls.Config {
+// error, and often only its text. The guard has the last word about a client.
+func observe(config *tls.Config, guard Guard) *tls.Config {
 	observed := config.Clone()
 	observed.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		c, ok := hello.Conn.(*conn)
 		if !ok {
-			return choose(config, hello)
+			return nil, fmt.Errorf("handshake: a connection of type %T did not come by a door", hello.Conn)
 		}
 		c.seen.hello = true
 		c.seen.noVersion = !slices.ContainsFunc(hello.SupportedVersions, func(v uint16) bool { return speaks(config, v) })
@@ -55,7 +56,7 @@ func observe(config *tls.Config) *tls.Config {
 		if err != nil {
 			return nil, err
 		}
-		return c.watch(chosen), nil
+		return c.watch(chosen, guard), nil
 	}
 	return observed
 }
@@ -83,17 +84,20 @@ func speaks(config *tls.Config, version uint16) bool {
 
 // watch returns config for this connection alone. VerifyConnection comes after
 // the chain is verified and before the signature that proves the key.
-func (c *conn) watch(config *tls.Config) *tls.Config {
+func (c *conn) watch(config *tls.Config, guard Guard) *tls.Config {
 	watched := config.Clone()
 	watched.GetConfigForClient = nil
 	watched.VerifyConnection = func(state tls.ConnectionState) error {
 		if len(state.PeerCertificates) > 0 {
 			c.seen.presented = state.PeerCertificates[0]
 		}
-		if config.VerifyConnection == nil {
-			return nil
+		if config.VerifyConnection != nil {
+			if err := config.VerifyConnection(state); err != nil {
+				return err
+			}
 		}
-		return config.VerifyConnection(state)
+		c.guarded = guard.Changed() // before the guard decides, or a change in between would be missed
+		return guard.Check(state.VerifiedChains)
 	}
 	return watched
 }

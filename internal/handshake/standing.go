@@ -12,10 +12,14 @@ type standing struct {
 	// presented is the peer's chain, leaf first. The TLS connection holds the same
 	// certificates for as long as it lives, so that they take no memory here.
 	presented []*x509.Certificate
+	// chains are those that verify it, in the same memory as long as the handshake's do.
+	chains [][]*x509.Certificate
 	// root is the root that verifies it; nil in plaintext.
 	root *x509.Certificate
 	// until is when the first certificate of the chain to that root ends.
 	until time.Time
+	// again says that it is not the one that the handshake found.
+	again bool
 }
 
 // standingOf is the standing that a handshake found.
@@ -29,7 +33,7 @@ func standingOf(state *tls.ConnectionState) standing {
 // harming it: so those that are counted on the old root are those that would be cut
 // off.
 func standOn(presented []*x509.Certificate, chains [][]*x509.Certificate) standing {
-	s := standing{presented: presented}
+	s := standing{presented: presented, chains: chains}
 	for _, chain := range chains {
 		root, until := chain[len(chain)-1], end(chain)
 		if s.root == nil || later(root.NotAfter, until, s.root.NotAfter, s.until) {

@@ -75,6 +75,7 @@ func (k *keeper) judgeCohort(m *credentials.Material, of *cohort, now time.Time,
 		s := standOn(of.presented, chains)
 		for _, c := range of.conns {
 			k.register.restand(c, s)
+			k.ask(claim{c, of.presented, chains, of.root})
 		}
 		return true
 	}
@@ -82,10 +83,7 @@ func (k *keeper) judgeCohort(m *credentials.Material, of *cohort, now time.Time,
 		return false
 	}
 	for _, c := range of.conns {
-		if k.register.evict(c) {
-			_ = c.Conn.Close() // the raw one: what is above it ends by that, streams first
-			k.closed(c, reason(err), of.presented[0], err)
-		}
+		k.expel(c, reason(err), of.presented[0], err)
 	}
 	return true
 }

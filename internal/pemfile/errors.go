@@ -33,6 +33,10 @@ const (
 	WeakKey
 	// Mismatch is a key that is not the certificate's.
 	Mismatch
+	// NotList is a block other than a list in a file of revocation lists.
+	NotList
+	// BadList is a block that decodes and is no certificate revocation list.
+	BadList
 )
 
 var kindText = map[Kind]string{
@@ -47,6 +51,8 @@ var kindText = map[Kind]string{
 	BadKey:         "does not parse as an RSA, ECDSA or Ed25519 private key",
 	WeakKey:        fmt.Sprintf("the key is weaker than Envoy takes; make one of ECDSA P-256, Ed25519, or RSA with at least %d bits", MinRSABits),
 	Mismatch:       "the key is not the certificate's; the two files must be a pair",
+	NotList:        "is no certificate revocation list (X509 CRL); keep nothing but lists in this file",
+	BadList:        "does not parse as an X.509 certificate revocation list",
 }
 
 // Error is a file that can't be used. It never holds private key material.

@@ -1,5 +1,5 @@
 // Package pemfile reads PEM (RFC 7468) strictly: certificate chains, trust
-// bundles and private keys, and whether a key fits a certificate.
+// bundles, private keys and revocation lists, and whether a key fits a certificate.
 //
 // The standard library is lenient where a server should not be: one good
 // certificate of many makes a bundle succeed, and a block with a broken line is
@@ -72,22 +72,26 @@ func encodingHint(data []byte) string {
 	return ""
 }
 
-// kinds names the block types in a file for an error. Only types that are known
-// are named: the text after BEGIN is the file's, and could be anything.
+// kinds names the block types in a file for an error.
 func kinds(found []block) string {
-	known := []string{
-		typeCertificate, typePKCS8, typePKCS1, typeSEC1, typeEncrypted,
-		"EC PARAMETERS", "PUBLIC KEY", "CERTIFICATE REQUEST", "X509 CRL", "TRUSTED CERTIFICATE",
-	}
 	var names []string
 	for _, b := range found {
-		name := "a block of another type"
-		if slices.Contains(known, b.Type) {
-			name = b.Type
-		}
-		if !slices.Contains(names, name) {
+		if name := knownType(b); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
 	return fmt.Sprintf("found only %s", strings.Join(names, ", "))
+}
+
+// knownType names the type of a block if it is known: the text after BEGIN is the
+// file's, and could be anything.
+func knownType(b block) string {
+	known := []string{
+		typeCertificate, typePKCS8, typePKCS1, typeSEC1, typeEncrypted,
+		"EC PARAMETERS", "PUBLIC KEY", "CERTIFICATE REQUEST", typeCRL, "TRUSTED CERTIFICATE",
+	}
+	if slices.Contains(known, b.Type) {
+		return b.Type
+	}
+	return "a block of another type"
 }

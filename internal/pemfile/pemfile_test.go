@@ -184,6 +184,38 @@ func TestKeyRefusesAndTellsNothingOfTheKey(t *testing.T) {
 	}
 }
 
+func TestRevocationListsAreReadAndNothingElse(t *testing.T) {
+	pair := certtest.NewCA(t, "root")
+	list, key := pair.RevocationList(t, certtest.List{}), pair.KeyPEM(t)
+	block, _ := pem.Decode(list)
+	for name, data := range map[string][]byte{"two": join(list, []byte("text\n"), list), "DER": block.Bytes} {
+		if got, err := pemfile.RevocationLists(data); err != nil || len(got) == 0 || len(got[0].Raw) != len(block.Bytes) {
+			t.Errorf("%s: got %d lists, %v", name, len(got), err)
+		}
+	}
+	rows := []struct {
+		name  string
+		data  []byte
+		kind  pemfile.Kind
+		block int
+		says  string
+	}{
+		{"an empty file", nil, pemfile.Empty, 0, "empty"},
+		{"text", []byte("hello"), pemfile.NotPEM, 0, "not PEM"},
+		{"a list cut short", list[:100], pemfile.BrokenBlock, 1, "does not decode"},
+		{"a key behind a list", join(list, key), pemfile.NotList, 2, "it is PRIVATE KEY"},
+		{"a block of a made-up type", encode("SECRET SAUCE", nil), pemfile.NotList, 1, "another type"},
+		{"a certificate in a list's frame", encode("X509 CRL", pair.Cert.Raw), pemfile.BadList, 1, "does not parse"},
+		{"DER with a byte more", join(block.Bytes, []byte{0}), pemfile.BadList, 0, "does not parse"},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			_, err := pemfile.RevocationLists(row.data)
+			want(t, err, row.kind, row.block, row.says)
+		})
+	}
+}
+
 func want(t *testing.T, err error, kind pemfile.Kind, block int, says string) {
 	t.Helper()
 	var typed *pemfile.Error
@@ -207,6 +239,8 @@ func FuzzParse(f *testing.F) {
 		check(t, len(certs) > 0, err)
 		key, err := pemfile.Key(data)
 		check(t, key != nil, err)
+		lists, err := pemfile.RevocationLists(data)
+		check(t, len(lists) > 0, err)
 	})
 }
 

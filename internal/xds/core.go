@@ -14,6 +14,9 @@ import (
 type core struct {
 	mu     sync.Mutex // serializes publishing
 	groups atomic.Pointer[map[string]moment]
+	// secrets are the names of all secrets of all groups, for whoever asks for one that
+	// is not there for it.
+	secrets atomic.Pointer[func() map[string]struct{}]
 }
 
 // A moment is what a group is served now. It is immutable.
@@ -47,6 +50,8 @@ func (c *core) publish(snapshots map[string]*resources.Snapshot) {
 		now[everyone] = moment{now[everyone].generation, make(chan struct{})}
 	}
 	c.groups.Store(&now)
+	secrets := sync.OnceValue(func() map[string]struct{} { return secretNames(now) })
+	c.secrets.Store(&secrets)
 	for group, m := range before {
 		if now[group].over != m.over {
 			close(m.over)
@@ -75,4 +80,20 @@ func (c *core) of(group string) moment {
 		return m
 	}
 	return groups[everyone]
+}
+
+// hasSecret tells whether a secret of that name exists in any group.
+func (c *core) hasSecret(name string) bool {
+	_, ok := (*c.secrets.Load())()[name]
+	return ok
+}
+
+func secretNames(groups map[string]moment) map[string]struct{} {
+	names := make(map[string]struct{})
+	for _, m := range groups {
+		for _, r := range m.generation.secrets.whole.all {
+			names[r.name] = struct{}{}
+		}
+	}
+	return names
 }

@@ -60,7 +60,7 @@ func (delta) take(w *watch, req *deltaRequest, now *typeState, legacy bool) erro
 // be told of. What it has and was not told to drop is not forgotten.
 func (w *watch) everything() {
 	if w.base != nil {
-		for _, r := range w.wanted(w.base.all) {
+		for _, r := range w.wanted(w.base.list()) {
 			had := *r
 			had.version = "" // it is sent again all the same
 			w.leaving = append(w.leaving, &had)
@@ -97,7 +97,7 @@ func (w *watch) reconnect(has heldList, now *typeState) error {
 		return status.Errorf(codes.InvalidArgument, "initial_resource_versions: %v", err)
 	}
 	w.base = now
-	for i, r := range now.all {
+	for i, r := range now.list() {
 		if !current[i] {
 			w.mark(r.name)
 		}

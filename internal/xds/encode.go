@@ -86,7 +86,7 @@ func deltaField(r *resource) []byte { return r.delta }
 
 // sotwFields is all resources of the state.
 func (s *typeState) sotwFields() []byte {
-	return s.fields.get(func() []byte { return join(s.all, sotwField) })
+	return s.fields.get(func() []byte { return join(s.list(), sotwField) })
 }
 
 func (d *diff) deltaFields() []byte {

@@ -18,6 +18,12 @@ var served = resources.Types()
 // so shared by all streams of the group, which hold a pointer to it and no copy.
 type generation struct {
 	types []*typeState // in the order of served
+	// secrets are those that the folder has for the group, of which types has what the
+	// group's own resources refer to.
+	secrets *secretState
+
+	mu     sync.Mutex             // guards grants
+	grants map[string]*generation // with more secrets, by the version of those
 }
 
 // A typeState is the resources of one type in a generation. One that did not
@@ -27,6 +33,13 @@ type typeState struct {
 	url     string
 	version string
 	all     []*resource // sorted by name
+
+	// below is what this state adds all to; nil for most, which stand alone. A name is
+	// in one of both.
+	below *typeState
+
+	// secrets are the names of those that any of all refers to, sorted.
+	secrets []string
 
 	// fields is all resources as the field of a state-of-the-world response, for
 	// whoever gets all of them. It is made when the first one does.
@@ -93,16 +106,28 @@ func newGeneration(snapshot *resources.Snapshot, sources ...*generation) *genera
 		var states []*typeState
 		for _, source := range sources {
 			if source != nil {
-				states = append(states, source.types[i])
+				states = append(states, source.whole(i))
 			}
 		}
 		g.types[i] = newTypeState(t.URL, snapshot, states)
 	}
+	g.secrets = newSecretState(g.types, sources)
+	g.types[secretIndex] = g.secrets.referred
 	return g
 }
 
+// whole is all that the folder has of the type at a place, served or not.
+func (g *generation) whole(i int) *typeState {
+	if i == secretIndex {
+		return g.secrets.whole
+	}
+	return g.types[i]
+}
+
 // sameAs tells whether nothing at all changed.
-func (g *generation) sameAs(other *generation) bool { return slices.Equal(g.types, other.types) }
+func (g *generation) sameAs(other *generation) bool {
+	return g.secrets == other.secrets && slices.Equal(g.types, other.types)
+}
 
 // newTypeState returns one of the sources if it is the same, and else takes from
 // them what is.
@@ -121,6 +146,7 @@ func newTypeState(url string, snapshot *resources.Snapshot, sources []*typeState
 		}
 		s.all = append(s.all, r)
 	}
+	s.secrets = secretsOf(s.all)
 	return s
 }
 
@@ -136,21 +162,32 @@ func find(sources []*typeState, like *resources.Resource) *resource {
 
 // get returns a resource by name, or nil.
 func (s *typeState) get(name string) *resource {
-	i, found := slices.BinarySearchFunc(s.all, name, func(r *resource, name string) int { return strings.Compare(r.name, name) })
-	if !found {
-		return nil
+	for ; s != nil; s = s.below {
+		i, found := slices.BinarySearchFunc(s.all, name, func(r *resource, name string) int { return strings.Compare(r.name, name) })
+		if found {
+			return s.all[i]
+		}
 	}
-	return s.all[i]
+	return nil
+}
+
+// list returns all resources, sorted by name. It is not to be changed.
+func (s *typeState) list() []*resource {
+	if s.below == nil {
+		return s.all
+	}
+	return slices.SortedFunc(slices.Values(slices.Concat(s.below.list(), s.all)), byName)
 }
 
 // held tells which of all a client has as they are, and which names it has that
 // don't exist. Of a name that it gives twice, the last one counts.
 func (s *typeState) held(has heldList) (current []bool, gone map[string]struct{}, err error) {
-	current, gone = make([]bool, len(s.all)), make(map[string]struct{})
-	places := s.places.of(s.all)
+	all := s.list()
+	current, gone = make([]bool, len(all)), make(map[string]struct{})
+	places := s.places.of(all)
 	err = has.each(func(name, version []byte) {
 		if i, ok := places[string(name)]; ok {
-			current[i] = s.all[i].version == string(version)
+			current[i] = all[i].version == string(version)
 		} else {
 			gone[string(name)] = struct{}{}
 		}
@@ -202,14 +239,22 @@ func (s *typeState) since(earlier *typeState) *diff {
 	return d
 }
 
-// compare walks two sorted lists at once.
+// compare returns what differs between two states; earlier may be nil.
 func compare(earlier, later *typeState) *diff {
-	d := newDiff()
+	if later.below != nil || earlier != nil && earlier.below != nil {
+		return compareLayered(earlier, later)
+	}
 	var old []*resource
 	if earlier != nil {
 		old = earlier.all
 	}
-	for _, r := range later.all {
+	return compareLists(old, later.all)
+}
+
+// compareLists walks two sorted lists at once.
+func compareLists(old, all []*resource) *diff {
+	d := newDiff()
+	for _, r := range all {
 		for len(old) > 0 && old[0].name < r.name {
 			d.removed = append(d.removed, old[0])
 			old = old[1:]

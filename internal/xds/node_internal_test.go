@@ -28,6 +28,7 @@ func TestANodeIsWhoItSaidItIsAtFirst(t *testing.T) {
 			c.publish(map[string]*resources.Snapshot{everyone: one, "x": one, "y": one})
 			s := &session[*discovery.DiscoveryRequest]{
 				books: books{log: slog.New(slog.DiscardHandler), metrics: newMetrics(nil)}, core: &c, variant: sotw{},
+				admitted: admission{gate: openGate{}},
 			}
 			url := served[clusterIndex].URL
 			for _, node := range []*corev3.Node{row.first, {Id: "other", Cluster: "y", UserAgentName: "gRPC Go"}, nil} {

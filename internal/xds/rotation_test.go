@@ -117,7 +117,7 @@ func startBehind(t *testing.T, door *handshake.Door, change ...func(*xds.Config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := xds.Config{Credentials: door, Snapshots: snapshot(t, everyType), ListenerDrain: 1}
+	cfg := xds.Config{Credentials: door, Snapshots: snapshot(t, everyType), Gate: generous{}, ListenerDrain: 1}
 	for _, c := range change {
 		c(&cfg)
 	}

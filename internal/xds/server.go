@@ -92,6 +92,9 @@ type Config struct {
 	// Optional. How long after that it is closed with its streams, which have no end of
 	// their own; unset means [DefaultConnectionAgeGrace].
 	ConnectionAgeGrace time.Duration
+	// Optional. Decides what each client may have; unset means that every client may join
+	// every group.
+	Gate Gate
 	// Optional. Registers what is to be served besides, under the same limits; unset means
 	// nothing but discovery and health.
 	Register func(grpc.ServiceRegistrar)
@@ -108,6 +111,7 @@ type Server struct {
 	metrics       *metrics
 	streams       *streamLimit
 	listenerDrain time.Duration
+	gate          Gate
 	core          core
 	grpc          *grpc.Server
 	health        *health.Server
@@ -121,8 +125,11 @@ func New(cfg Config) *Server {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Gate == nil {
+		cfg.Gate = openGate{}
+	}
 	s := &Server{
-		log: cfg.Logger, metrics: newMetrics(cfg.Registerer), health: health.NewServer(),
+		log: cfg.Logger, gate: cfg.Gate, metrics: newMetrics(cfg.Registerer), health: health.NewServer(),
 		listenerDrain: cmp.Or(cfg.ListenerDrain, DefaultListenerDrain),
 		streams:       newStreamLimit(cmp.Or(cfg.MaxStreams, DefaultMaxStreams), cfg.Logger, cfg.Registerer),
 	}

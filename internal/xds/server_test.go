@@ -86,7 +86,7 @@ func start(t testing.TB, change ...func(*xds.Config)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, registry: prometheus.NewPedanticRegistry(), log: &logtest.Buffer{}}
 	cfg := xds.Config{
-		Credentials: insecure.NewCredentials(), Snapshots: snapshot(t, everyType),
+		Credentials: insecure.NewCredentials(), Snapshots: snapshot(t, everyType), Gate: generous{},
 		Logger: slog.New(slog.NewTextHandler(f.log, nil)), Registerer: f.registry, ListenerDrain: 1,
 	}
 	for _, c := range change {

@@ -14,6 +14,7 @@ import (
 	secretservice "github.com/envoyproxy/go-control-plane/envoy/service/secret/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/peer"
 )
 
 // A service is one of the xDS services. Each has a state-of-the-world and a delta
@@ -69,8 +70,9 @@ func (s *Server) register(g *grpc.Server) {
 func handler[Req request](s *Server, svc service, label string, v variant[Req]) grpc.StreamHandler {
 	return func(_ any, raw grpc.ServerStream) error {
 		return s.handle(raw, svc, label, func(log *slog.Logger) error {
+			client, _ := peer.FromContext(raw.Context()) // a server always has it
 			session := &session[Req]{
-				books: books{log: log, metrics: s.metrics}, core: &s.core, variant: v, stream: raw, typeURL: svc.typeURL, drainTime: s.listenerDrain,
+				books: books{log: log, metrics: s.metrics}, admitted: admission{gate: s.gate, client: client}, core: &s.core, variant: v, stream: raw, typeURL: svc.typeURL, drainTime: s.listenerDrain,
 			}
 			return session.run(s.draining)
 		})

@@ -49,10 +49,11 @@ type extent struct {
 // another one only receives.
 type session[Req request] struct {
 	books
-	core    *core
-	variant variant[Req]
-	stream  grpc.ServerStream
-	typeURL string // of the service; empty for the aggregated one
+	admitted admission
+	core     *core
+	variant  variant[Req]
+	stream   grpc.ServerStream
+	typeURL  string // of the service; empty for the aggregated one
 
 	group   string   // of the first request, for good
 	watches []*watch // in the order of served; nil before the first request
@@ -87,6 +88,10 @@ func (s *session[Req]) run(ctx context.Context) error {
 				return err
 			}
 		case <-now.over:
+		case <-s.admitted.revised:
+			if err := s.admitted.renew(s.node); err != nil {
+				return err
+			}
 		case <-s.patience():
 		case err := <-ended:
 			if errors.Is(err, io.EOF) {
@@ -97,7 +102,7 @@ func (s *session[Req]) run(ctx context.Context) error {
 			return nil
 		}
 		now = s.core.of(s.group)
-		if err := s.advance(now.generation); err != nil {
+		if err := s.advance(now.generation.granted(s.admitted.pass.Secrets)); err != nil {
 			return err
 		}
 	}
@@ -125,7 +130,9 @@ func (s *session[Req]) receive(requests chan<- Req, ended chan<- error) {
 // nothing: its client waits, as it would for a resource that does not exist.
 func (s *session[Req]) take(req Req) error {
 	if s.watches == nil {
-		s.identify(req.GetNode())
+		if err := s.identify(req.GetNode()); err != nil {
+			return err
+		}
 	}
 	typeURL, err := s.typeOf(req)
 	if err != nil {
@@ -141,7 +148,11 @@ func (s *session[Req]) take(req Req) error {
 	}
 	w := s.watches[i]
 	s.answered(w, req)
-	err = s.variant.take(w, req, s.current().types[i], s.legacy && isWhole(typeURL))
+	state := s.current().types[i]
+	err = s.variant.take(w, req, state, s.legacy && isWhole(typeURL))
+	if i == secretIndex {
+		s.admitted.named(s.core, w, state)
+	}
 	if w.resumed && !s.resumed {
 		// It may have replaced listeners just before it came.
 		now := time.Now()
@@ -155,18 +166,22 @@ func (s *session[Req]) current() *generation {
 	if s.target != nil {
 		return s.target
 	}
-	return s.core.of(s.group).generation
+	return s.core.of(s.group).generation.granted(s.admitted.pass.Secrets)
 }
 
 // identify pins the node of the first request. Later ones may leave it out, and
 // must not change it: what a stream gets depends on it.
-func (s *session[Req]) identify(node *corev3.Node) {
+func (s *session[Req]) identify(node *corev3.Node) error {
 	s.watches = make([]*watch, len(served))
 	s.books.identify(node)
+	if err := s.admitted.enter(s.node); err != nil {
+		return err
+	}
 	s.group = node.GetCluster()
 	s.envoy = node.GetUserAgentName() == "envoy"
 	// gRPC's clients name what they want, and mean nothing when they name nothing.
 	s.legacy = !strings.HasPrefix(node.GetUserAgentName(), "gRPC")
+	return nil
 }
 
 // typeOf is the type that a request is about.

@@ -158,12 +158,12 @@ func (sotw) whole(w *watch, now *typeState, how extent, resp *response) string {
 		resp.share(w.leaving, sotwField)
 		return versionOf(set, w.leaving)
 	}
-	resp.shared, resp.resources = [][]byte{rest.sotwFields()}, len(rest.all)
+	resp.shared, resp.resources = [][]byte{rest.sotwFields()}, rest.len()
 	if len(w.leaving) == 0 {
 		return rest.version
 	}
 	resp.share(w.leaving, sotwField)
-	return versionOf(rest.all, w.leaving)
+	return versionOf(rest.list(), w.leaving)
 }
 
 // namedOf are the resources that exist among those that are named: those that were

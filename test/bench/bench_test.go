@@ -19,12 +19,13 @@ import (
 )
 
 var (
-	profiles = flag.String("profiles", "", "absolute path of a folder into which each server writes its CPU and heap profiles")
-	report   = flag.String("report", "", "path of the file that the results are written to, as Markdown")
-	clients  = flag.Int("clients", 250, "how many clients are pushed to, and connect")
-	clusters = flag.Int("clusters", 1000, "how many clusters they have")
-	alone    = flag.Bool("alone", false, "have contour alone pushed from and restarted, so that -profiles has it and little else")
-	pushes   = flag.Int("pushes", 0, "how many pushes a round is of; 0 for as many as each benchmark has otherwise")
+	profiles   = flag.String("profiles", "", "absolute path of a folder into which each server writes its CPU and heap profiles")
+	report     = flag.String("report", "", "path of the file that the results are written to, as Markdown")
+	clients    = flag.Int("clients", 250, "how many clients are pushed to, and connect")
+	clusters   = flag.Int("clusters", 1000, "how many clusters they have")
+	alone      = flag.Bool("alone", false, "have contour alone pushed from and restarted, so that -profiles has it and little else")
+	identities = flag.Int("identities", 0, "how many identities the clients have, under an access policy, in 100 groups; 0 for one that all share, and no policy")
+	pushes     = flag.Int("pushes", 0, "how many pushes a round is of; 0 for as many as each benchmark has otherwise")
 )
 
 func TestMain(m *testing.M) {

@@ -31,6 +31,8 @@ type crowdSpec struct {
 	// as many bytes as AnswerBytes after a handshake and PushBytes with every push.
 	Variant                string
 	AnswerBytes, PushBytes int
+	// Identities is how many they have; 0 is one for all.
+	Identities int
 	// Listeners has the clients subscribe to listeners after clusters.
 	Listeners bool
 }
@@ -55,6 +57,7 @@ type crowd struct {
 	spec     crowdSpec
 	dialect  dialect
 	config   *tls.Config
+	configs  []*tls.Config // of each identity; none where all share one
 	arriving chan arrival
 	// has is the clusters of the clients, which are the same, and ask what each begins
 	// with: a node is put before it.
@@ -186,7 +189,8 @@ func (c *crowd) converse(addr string, number int) error {
 	if err != nil {
 		return err
 	}
-	conn := tls.Client(raw, c.config)
+	config, _ := c.as(number)
+	conn := tls.Client(raw, config)
 	defer conn.Close()
 	w := newWire(conn)
 	if c.spec.Variant == bareKind {
@@ -214,7 +218,8 @@ func (c *crowd) converse(addr string, number int) error {
 func (c *crowd) subscribe(w *wire, number int) error {
 	// Encoded messages one after the other are one message (Protocol Buffers, "Last One
 	// Wins"), so that all clients share what is large.
-	node := &corev3.Node{Id: fmt.Sprint("client-", number), Cluster: nodeID}
+	_, group := c.as(number)
+	node := &corev3.Node{Id: fmt.Sprint("client-", number), Cluster: group}
 	if err := w.send(append(encode(c.dialect.ask(node, "", nil)), c.ask...)); err != nil || !c.spec.Listeners {
 		return err
 	}
@@ -256,5 +261,5 @@ func (c *crowd) identify() error {
 		MinVersion: tls.VersionTLS13, RootCAs: roots, ServerName: certtest.ServerName, NextProtos: []string{"h2"},
 		Certificates: []tls.Certificate{pair},
 	}
-	return nil
+	return c.loadIdentities()
 }

@@ -27,6 +27,9 @@ func newFleetFolder(b testing.TB, clusters int) string {
 		must(b, os.Mkdir(filepath.Join(dir, folder), 0o700))
 		certtest.WriteFile(b, filepath.Join(dir, folder, "all.yaml"), []byte(manyClusters(clusters, timeout)))
 	}
+	if *identities > 0 {
+		writeIdentities(b, dir, ca, *identities)
+	}
 	return dir
 }
 
@@ -56,7 +59,7 @@ type scene struct {
 
 func newScene(b testing.TB, server serverSpec, crowd crowdSpec) *scene {
 	b.Helper()
-	crowd.Dir = filepath.Join(server.Dir, "client")
+	crowd.Dir, crowd.Identities = filepath.Join(server.Dir, "client"), *identities
 	return &scene{
 		server: start(b, server, halfOfTheMachine()),
 		crowd:  launch(b, "crowd", crowdVariable, crowd, halfOfTheMachine()),

@@ -12,6 +12,7 @@ const (
 	clusterURL  = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 	listenerURL = "type.googleapis.com/envoy.config.listener.v3.Listener"
 	secretURL   = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
+	runtimeURL  = "type.googleapis.com/envoy.service.runtime.v3.Runtime"
 )
 
 // connections is how many are held open at once.

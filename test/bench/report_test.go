@@ -67,13 +67,22 @@ bare-tls is crypto/tls and no more: as many bytes, with no protocol above.
 
 The machine: %d processors, %s/%s, %s, load %s at the first result and %s at the last.
 In the benchmarks of fleets, which have %d clients and %d clusters unless a row says otherwise, server and clients had half of the processors each.
-`, rounds, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), r.load, loadAverage(), *clients, *clusters)
+%s`, rounds, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), r.load, loadAverage(), *clients, *clusters, underPolicy())
 	for _, section := range sections {
 		if rows := r.of(section.benchmark); len(rows) > 0 {
 			fmt.Fprintf(&text, "\n## %s\n\n%s\n%s", section.title, section.text, table(rows))
 		}
 	}
 	return os.WriteFile(path, []byte(text.String()), 0o644)
+}
+
+// underPolicy says under what access policy it was measured, if there was one.
+func underPolicy() string {
+	if *identities == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Contour had an access policy with a rule for each of %d identities in %d groups, each of which grants a secret of its own, and each client an identity.\n",
+		*identities, groupsOfIdentities)
 }
 
 func (r *reported) of(benchmark string) []row {

@@ -86,9 +86,20 @@ func (s serverSpec) serveContour(ctx context.Context, listener net.Listener, rea
 	if err != nil {
 		return err
 	}
-	door := handshake.New(handshake.Config{TLS: credentials.ServerTLS(provider), Logger: log, Registerer: registry})
+	channel := handshake.Config{TLS: credentials.ServerTLS(provider), Logger: log, Registerer: registry}
+	served := xds.Config{Snapshots: turns.now(), Logger: log, Registerer: registry}
+	guard, err := s.guard(provider, log, registry)
+	if err != nil {
+		return err
+	}
+	if guard != nil {
+		defer guard.Close()
+		channel.Guard, served.Gate = guard, guard.Gate()
+	}
+	door := handshake.New(channel)
 	defer door.Close()
-	server := xds.New(xds.Config{Credentials: door, Snapshots: turns.now(), Logger: log, Registerer: registry})
+	served.Credentials = door
+	server := xds.New(served)
 	ready(func() error {
 		server.Publish(turns.next())
 		return nil

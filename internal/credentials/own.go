@@ -1,0 +1,35 @@
+package credentials
+
+import (
+	"crypto/x509"
+	"net"
+	"net/url"
+	"slices"
+)
+
+// IsOwn reports whether a client's certificate is this generation's own, or could pass
+// as it: one of the same key, or one that bears a name of it and may be used for
+// servers. Whoever has such a certificate could serve Envoys in this server's name, so
+// that no client may have one. The name is enough: replicas have certificates of their
+// own, and the one before a renewal is valid still.
+func (m *Material) IsOwn(client *x509.Certificate) bool {
+	own := m.chain[0]
+	return slices.Equal(client.RawSubjectPublicKeyInfo, own.RawSubjectPublicKeyInfo) ||
+		mayServe(client) && shareName(client, own)
+}
+
+// mayServe goes by the extended key usage; a certificate without any may be used for
+// everything (RFC 5280, section 4.2.1.12).
+func mayServe(cert *x509.Certificate) bool {
+	return len(cert.ExtKeyUsage) == 0 && len(cert.UnknownExtKeyUsage) == 0 ||
+		slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageServerAuth) || slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageAny)
+}
+
+// shareName compares the names by which a client checks a server.
+func shareName(a, b *x509.Certificate) bool {
+	return slices.ContainsFunc(a.DNSNames, func(name string) bool { return slices.Contains(b.DNSNames, name) }) ||
+		slices.ContainsFunc(a.IPAddresses, func(ip net.IP) bool { return slices.ContainsFunc(b.IPAddresses, ip.Equal) }) ||
+		slices.ContainsFunc(a.URIs, func(uri *url.URL) bool {
+			return slices.ContainsFunc(b.URIs, func(other *url.URL) bool { return uri.String() == other.String() })
+		})
+}

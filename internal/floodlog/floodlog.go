@@ -1,0 +1,104 @@
+// Package floodlog logs what strangers can cause as often as they like, so that each
+// event is told of and none of it drowns the rest.
+package floodlog
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// defaultInterval is over what time events of one reason are summed up.
+	defaultInterval = time.Minute
+	// linesPerInterval is how many of a reason are logged one by one before that.
+	linesPerInterval = 10
+)
+
+// A Log logs each event once, and a flood of them as a flood: the first few of a
+// reason one by one, and how many more there were when the interval is over. It is
+// safe for concurrent use.
+type Log struct {
+	log       *slog.Logger
+	interval  time.Duration
+	one, more string // the messages
+
+	mu     sync.Mutex // guards floods
+	floods map[string]*flood
+}
+
+// A flood is what happened of one reason since its interval began.
+type flood struct {
+	level            slog.Level
+	logged, withheld int
+	lastRemote       string
+	timer            *time.Timer
+}
+
+// New returns a log whose lines go to logger, with the message one for an event and
+// more for those that are summed up. A nil logger means nowhere, and an interval of 0 a
+// minute. The caller closes it.
+func New(logger *slog.Logger, interval time.Duration, one, more string) *Log {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	if interval == 0 {
+		interval = defaultInterval
+	}
+	return &Log{log: logger, interval: interval, one: one, more: more, floods: make(map[string]*flood)}
+}
+
+// Event logs one, or sums it up. The level is the reason's own, and attrs is asked
+// for the rest of the line if there is to be one.
+func (l *Log) Event(level slog.Level, reason, remote string, attrs func() []any) {
+	if !l.log.Enabled(context.Background(), level) || !l.note(level, reason, remote) {
+		return
+	}
+	l.log.Log(context.Background(), level, l.one, append([]any{"remote", remote, "reason", reason}, attrs()...)...)
+}
+
+// note counts an event, and tells whether it is to have a line of its own.
+func (l *Log) note(level slog.Level, reason, remote string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := l.floods[reason]
+	if f == nil {
+		f = &flood{level: level, timer: time.AfterFunc(l.interval, func() { l.ebb(reason) })}
+		l.floods[reason] = f
+	}
+	if f.logged < linesPerInterval {
+		f.logged++
+		return true
+	}
+	f.withheld++
+	f.lastRemote = remote
+	return false
+}
+
+// ebb ends the interval of a reason.
+func (l *Log) ebb(reason string) {
+	l.mu.Lock()
+	f := l.floods[reason]
+	delete(l.floods, reason)
+	l.mu.Unlock()
+	if f == nil || f.withheld == 0 {
+		return
+	}
+	l.log.Log(context.Background(), f.level, l.more, "reason", reason, "count", f.withheld, "interval", l.interval, "last_remote", f.lastRemote)
+}
+
+// Close ends every interval, and logs what it summed up.
+func (l *Log) Close() {
+	l.mu.Lock()
+	reasons := slices.Sorted(maps.Keys(l.floods))
+	for _, f := range l.floods {
+		f.timer.Stop()
+	}
+	l.mu.Unlock()
+	for _, reason := range reasons {
+		l.ebb(reason)
+	}
+}

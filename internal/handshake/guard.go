@@ -1,0 +1,41 @@
+package handshake
+
+import (
+	"crypto/x509"
+)
+
+// A Guard looks closer at clients whose chain is good: at who they are, and whether
+// their certificate was revoked. It is asked in each handshake, by VerifyConnection, so
+// that a resumed session would be asked about as well, and again about each live
+// connection when it changes its mind. It must be safe for concurrent use, and quick.
+type Guard interface {
+	// Check tells why the client of these chains, leaf first, as crypto/tls verified
+	// them, is not to be let in: by a [*Denial], or an error that has one in its chain.
+	Check(chains [][]*x509.Certificate) error
+	// Changed returns a channel that is closed as soon as Check may decide otherwise than
+	// at the time of the call. Ask for it first, and no change is missed.
+	Changed() <-chan struct{}
+}
+
+// A Denial is why a [Guard] lets a client in no more than it does a stranger.
+type Denial struct {
+	// Reason is what a refused handshake is counted as.
+	Reason Reason
+	// Optional. Close is for what reason a live connection is closed; empty means that
+	// it lives on, and only newcomers are refused.
+	Close CloseReason
+	// Err says more, for the log.
+	Err error
+}
+
+// Error is that of Err.
+func (d *Denial) Error() string { return d.Err.Error() }
+
+// Unwrap returns Err.
+func (d *Denial) Unwrap() error { return d.Err }
+
+// noGuard lets everybody in whose chain is good.
+type noGuard struct{}
+
+func (noGuard) Check([][]*x509.Certificate) error { return nil }
+func (noGuard) Changed() <-chan struct{}          { return nil }
