@@ -64,8 +64,8 @@ func newCertgen() *cobra.Command {
 	})
 	groups.group("Output", outputFlags)
 	groups.group("Settings", configFileFlag)
-	cmd.AddCommand(newCertgenLeaf(serverSide), newCertgenLeaf(clientSide), newCertgenRenew(), newCertgenCA(),
-		newCertgenSecrets(), newCertgenInspect())
+	cmd.AddCommand(newCertgenLeaf(serverSide), newCertgenLeaf(clientSide), newCertgenRenew(), newCertgenRevoke(),
+		newCertgenCA(), newCertgenSecrets(), newCertgenInspect())
 	return cmd
 }
 

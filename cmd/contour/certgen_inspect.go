@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,7 +35,7 @@ type inspectConfig struct {
 func newCertgenInspect() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect [PATH...]",
-		Short: "Explain credential files, and what each side would say of them",
+		Short: "Explain credential files and revocation lists, and what each side would say of them",
 		Long: "Explain credential files, whoever made them: chains, names, usages, when they end, whether they fit\n" +
 			"together, what contour serve or contour bootstrap would say of them, and what the peer would. Each PATH is\n" +
 			"a file, or a folder, in which all is inspected, folder by folder. Which file is what is found out, unless\n" +
@@ -152,6 +153,14 @@ func printFile(out io.Writer, file inspect.File, now time.Time) {
 		printField(out, "ends", cert.NotAfter.Format(time.RFC3339)+", "+inWords(cert.NotAfter.Sub(now)))
 		printField(out, "key", cert.Key)
 		printField(out, "SHA-256", cert.Fingerprint)
+	}
+	for i, list := range file.Lists {
+		fmt.Fprintf(out, "  revocation list %d\n", i+1)
+		printField(out, "issuer", list.Issuer)
+		printField(out, "number", list.Number)
+		printField(out, "revoked", strconv.Itoa(list.Revoked))
+		printField(out, "begins", list.ThisUpdate.Format(time.RFC3339))
+		printField(out, "ends", list.NextUpdate.Format(time.RFC3339)+", "+inWords(list.NextUpdate.Sub(now)))
 	}
 	if file.PrivateKey != "" {
 		fmt.Fprintf(out, "  private key: %s\n", file.PrivateKey)

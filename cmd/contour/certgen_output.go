@@ -50,7 +50,7 @@ func (r *report) print(folder *certgen.Folder, nothing string) error {
 		if change.Note != "" {
 			fmt.Fprintf(r.words(), "  note: %s\n", change.Note)
 		}
-		if change.Name != authorityFolder {
+		if change.Name != authorityFolder && change.Name != certgen.ListName {
 			names = append(names, change.Name)
 		}
 	}

@@ -15,7 +15,9 @@ func newCertgenRenew() *cobra.Command {
 		Short: "Issue certificates anew, as they are, from the kept CA",
 		Long: "Issue the certificates of the folder DIR anew, or those named, with the same names, usage, lifetime and\n" +
 			"kind of key, and a new key. The files of each change together, by one rename, so that no reader finds a\n" +
-			"certificate beside another one's key; a run that was cut short can be run again.",
+			"certificate beside another one's key; a run that was cut short can be run again.\n\n" +
+			"Where contour certgen revoke made revocation lists, they are signed anew, for as long as before: with all\n" +
+			"certificates, and otherwise when less than a third of their life is left.",
 		Example: "  contour certgen renew certificates\n" +
 			"  contour certgen renew certificates --due",
 		Args: cobra.MinimumNArgs(1),

@@ -18,6 +18,7 @@ var choices = map[string][]cobra.Completion{
 	"log-format":   {"text", "json"},
 	"key-type":     {string(certgen.ECDSA), string(certgen.Ed25519), string(certgen.RSA)},
 	"format":       {formatPEM, formatKubernetes},
+	"reason":       certgen.ReasonNames(),
 	"output":       {outputText, outputJSON},
 }
 
@@ -41,7 +42,7 @@ func completeValues(parent *cobra.Command) {
 func argumentsOf(cmd *cobra.Command) cobra.CompletionFunc {
 	directive := cobra.ShellCompDirectiveNoFileComp
 	switch cmd.Name() {
-	case "validate", "certgen", "server", "client", "renew", "rotate", "secrets":
+	case "validate", "certgen", "server", "client", "renew", "revoke", "rotate", "secrets":
 		directive = cobra.ShellCompDirectiveFilterDirs
 	case "bootstrap", "inspect":
 		directive = cobra.ShellCompDirectiveDefault

@@ -22,6 +22,7 @@ func TestChoicesAreThoseThatTheCommandsTake(t *testing.T) {
 		"log-format":   func(word string) error { _, err := logConfig{"info", word}.logger(io.Discard); return err },
 		"key-type":     func(word string) error { _, err := certgen.ParseKeyKind(word); return err },
 		"format":       func(word string) error { return outputConfig{Format: word}.checkFormat() },
+		"reason":       func(word string) error { _, err := certgen.ParseReason(word); return err },
 		"output":       func(word string) error { return inspectConfig{Output: word}.checkOutput() },
 	}
 	usage := make(map[string]string)

@@ -23,6 +23,9 @@ type custody struct {
 	next *Authority
 	// old no longer signs, and is trusted until the third step; nil otherwise.
 	old *x509.Certificate
+	// oldKey is old with its key, which is kept where there are revocation lists: the one
+	// of the old CA must be kept up for as long as its certificates are good. nil otherwise.
+	oldKey *Authority
 	// since is when the last step of the rollover was made; zero without one.
 	since time.Time
 }
@@ -66,17 +69,32 @@ func (f *Folder) custody() (*custody, error) {
 	if c.next, err = f.authority(nextFile, nextKeyFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	old, err := f.read(authorityDir, oldFile)
-	if err == nil {
-		c.old, err = onlyCertificate(f.Path(authorityDir, oldFile), old[0])
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := f.readOld(&c); err != nil {
 		return nil, err
 	}
 	if c.done() == 0 {
 		return &c, nil
 	}
 	return &c, f.readSince(&c)
+}
+
+// readOld reads the CA that no longer signs, and its key if that is kept.
+func (f *Folder) readOld(c *custody) error {
+	old, err := f.read(authorityDir, oldFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		c.old, err = onlyCertificate(f.Path(authorityDir, oldFile), old[0])
+	}
+	if err != nil {
+		return err
+	}
+	c.oldKey, err = f.authority(oldFile, oldKeyFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 func (f *Folder) authority(cert, key string) (*Authority, error) {
@@ -131,6 +149,11 @@ func (f *Folder) keep(c *custody) error {
 	}
 	if c.old != nil {
 		set[oldFile] = EncodeCertificates(c.old)
+	}
+	if c.oldKey != nil {
+		if set[oldKeyFile], err = c.oldKey.KeyPEM(); err != nil {
+			return err
+		}
 	}
 	if c.done() > 0 {
 		set[sinceFile] = []byte(stamp(c.since) + "\n")

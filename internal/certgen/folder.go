@@ -22,6 +22,7 @@ const (
 	nextFile     = "next.pem"
 	nextKeyFile  = "next-key.pem"
 	oldFile      = "old.pem"
+	oldKeyFile   = "old-key.pem"
 	sinceFile    = "since"
 )
 
@@ -36,7 +37,7 @@ const maxFileSize = 1 << 20
 // ca.pem, NAME.pem and NAME-key.pem. All files of one of these folders change
 // together, by [files.WriteSet], so that a process that is killed between any two
 // writes leaves each of them whole; which of them are still to be changed is seen
-// by [Folder.Unfinished].
+// by [Folder.Rollover]. Beside them is the file [ListName], once something was revoked.
 //
 // A Folder is locked against other processes from [OpenFolder] to [Folder.Close]. It
 // neither reads nor writes in a folder that came in its place, whose lock it does not
@@ -133,7 +134,7 @@ func checkName(name string) error {
 
 // Change is what was done to one identity, or to the CA.
 type Change struct {
-	// Name is the identity's; "ca" is the CA.
+	// Name is the identity's; "ca" is the CA, and [ListName] the file of revocation lists.
 	Name string
 	// Done says what was done, as in "issued".
 	Done string

@@ -16,7 +16,12 @@ func (f *Folder) MakeAuthority(cfg AuthorityConfig, overwrite bool) (Change, err
 	if err != nil {
 		return Change{}, err
 	}
-	return authorityChange("made", made.cert), f.keep(&custody{signing: made})
+	c := &custody{signing: made}
+	if err := f.keep(c); err != nil {
+		return Change{}, err
+	}
+	_, err = f.rollLists(c) // what the CA before it had revoked went with it
+	return authorityChange("made", made.cert), err
 }
 
 // Issue issues a leaf into the folder of that name, which must not be there yet
@@ -46,7 +51,8 @@ type RenewConfig struct {
 }
 
 // Renew issues leaves anew, with the same names, usage, lifetime and kind of key,
-// and new keys. It goes on to the next identity when one fails, and may be run
+// and new keys, and with all of them the revocation lists, which it signs anew for a
+// part of them as well when they are due. It goes on to the next identity when one fails, and may be run
 // again at any time. The changes that were made are returned with the error.
 func (f *Folder) Renew(cfg RenewConfig) ([]Change, error) {
 	c, err := f.custody()
@@ -70,7 +76,8 @@ func (f *Folder) Renew(cfg RenewConfig) ([]Change, error) {
 		}
 		changes = append(changes, change)
 	}
-	return changes, failed
+	lists, err := f.renewLists(c, cfg.DueOnly || len(cfg.Names) > 0)
+	return append(changes, lists...), errors.Join(failed, err)
 }
 
 func (f *Folder) renew(c *custody, identity *Identity) (Change, error) {

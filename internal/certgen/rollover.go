@@ -1,6 +1,7 @@
 package certgen
 
 import (
+	"cmp"
 	"crypto/x509"
 	"fmt"
 	"time"
@@ -20,8 +21,8 @@ const (
 type Rollover struct {
 	// Step is the number of the step.
 	Step int
-	// Unfinished names the identities that this step has yet to change, after it was
-	// begun and did not end. While there are any, no further step is made.
+	// Unfinished names the identities that this step has yet to change, and [ListName],
+	// after it was begun and did not end. While there are any, no further step is made.
 	Unfinished []string
 	// Since is when the step before was made. Zero for the first step.
 	Since time.Time
@@ -56,6 +57,11 @@ func (f *Folder) Rollover() (*Rollover, error) {
 		if !c.fits(identity) {
 			r.Unfinished = append(r.Unfinished, identity.Name)
 		}
+	}
+	if fit, err := f.listsFit(c); err != nil {
+		return nil, err
+	} else if !fit {
+		r.Unfinished = append(r.Unfinished, ListName)
 	}
 	if len(r.Unfinished) > 0 {
 		r.unfinish(c)
@@ -97,6 +103,13 @@ func (f *Folder) Rotate(plan *Rollover, cfg AuthorityConfig) ([]Change, error) {
 			return nil, err
 		}
 	}
+	// Before any identity: a leaf is of no use where a list of its CA is demanded and
+	// missing.
+	lists, err := f.rollLists(c)
+	changes = append(changes, lists...)
+	if err != nil {
+		return changes, err
+	}
 	more, err := f.converge(c)
 	return append(changes, more...), err
 }
@@ -117,13 +130,34 @@ func (f *Folder) advance(c *custody, cfg AuthorityConfig) (Change, error) {
 		if err := f.renewable(); err != nil {
 			return change, err
 		}
+		done := "the new one signs from now on, and the old one's key is gone"
+		if f.hasLists() {
+			done, c.oldKey = "the new one signs from now on, and the old one its revocation list alone, until the next step", c.signing
+		}
 		c.old, c.signing, c.next, c.since = c.signing.cert, c.next, nil, f.now()
-		change = authorityChange("the new one signs from now on, and the old one's key is gone", c.signing.cert)
+		change = authorityChange(done, c.signing.cert)
 	default:
-		c.old, c.since = nil, time.Time{}
+		c.old, c.oldKey, c.since = nil, nil, time.Time{}
 		change = authorityChange("the old one is gone", c.signing.cert)
 	}
 	return change, f.keep(c)
+}
+
+// rollLists gives each CA of the bundle its list, and drops that of a CA that is gone.
+func (f *Folder) rollLists(c *custody) ([]Change, error) {
+	fit, err := f.listsFit(c)
+	if err != nil || fit {
+		return nil, err
+	}
+	changes, err := f.renewLists(c, false)
+	note := "bring it to each contour before the folders, or with them"
+	if c.done() == 0 { // a contour that still trusts the old CA would miss its list
+		note = "bring it to each contour after the folders, or with them"
+	}
+	for i := range changes {
+		changes[i].Note = cmp.Or(changes[i].Note, note)
+	}
+	return changes, err
 }
 
 // renewable fails for an identity that can't be issued anew as it is, before a step

@@ -39,6 +39,7 @@ func (k *keeper) due() ([]certgen.Change, error) {
 	for _, leaf := range k.leaves() {
 		add(k.renew(leaf))
 	}
+	add(k.folder.RenewLists())
 	return changes, failed
 }
 

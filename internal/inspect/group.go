@@ -119,7 +119,7 @@ func pemFiles(dir string) []string {
 // holdsPEM goes by the ending: what is broken inside is to be told, not passed over.
 func holdsPEM(path string) bool {
 	switch filepath.Ext(path) {
-	case ".pem", ".crt", ".cer", ".key":
+	case ".pem", ".crt", ".cer", ".key", ".crl":
 		return true
 	}
 	return false
@@ -146,7 +146,7 @@ func (cfg Config) group(given role, paths []string) Group {
 		}
 	}
 	if len(g.Verdicts) == 0 {
-		g.Verdicts = g.side.verdicts()
+		g.Verdicts = append(g.verdicts(), g.ofLists(cfg.Now)...)
 	}
 	return g
 }

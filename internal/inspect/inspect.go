@@ -20,12 +20,15 @@ import (
 	"github.com/contour-xds/contour/internal/credentials"
 	"github.com/contour-xds/contour/internal/files"
 	"github.com/contour-xds/contour/internal/pemfile"
+	"github.com/contour-xds/contour/internal/revocation"
 )
 
 // File is what one file holds.
 type File struct {
 	Path         string        `json:"path"`
 	Certificates []Certificate `json:"certificates,omitempty"`
+	// Lists are the certificate revocation lists of a file of such.
+	Lists []RevocationList `json:"revocation_lists,omitempty"`
 	// PrivateKey is the kind of its private key; empty without one.
 	PrivateKey string `json:"private_key,omitempty"`
 	// Problem is why the file can't be used; empty when it can.
@@ -54,7 +57,7 @@ type Certificate struct {
 // Read explains the file at path. What is wrong with it is in its Problem.
 func Read(path string) File {
 	f := File{Path: path}
-	read, err := files.Read([]string{path}, credentials.MaxFileSize)
+	read, err := files.Read([]string{path}, max(credentials.MaxFileSize, revocation.MaxBytes))
 	if err != nil {
 		f.Problem = err.Error()
 		return f
@@ -64,6 +67,10 @@ func Read(path string) File {
 }
 
 func (f *File) parse(data []byte) {
+	if holdsLists(data) {
+		f.parseLists(data)
+		return
+	}
 	var certErr, keyErr error
 	f.certs, certErr = pemfile.Certificates(data)
 	f.key, keyErr = pemfile.Key(data)

@@ -1,6 +1,7 @@
 package inspect_test
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
@@ -115,6 +116,39 @@ func TestVerdicts(t *testing.T) {
 			block, _ := pem.Decode(pair.KeyPEM(t))
 			logtest.Silent(t, text, block.Bytes)
 		})
+	}
+}
+
+func TestRevocationListsAreExplained(t *testing.T) {
+	ca := certtest.NewCA(t, "root")
+	pair := ca.Issue(t, certtest.Client())
+	good := ca.RevocationList(t, certtest.List{Revoked: pair.Chain})
+	ended := ca.RevocationList(t, certtest.List{ThisUpdate: time.Now().Add(-2 * time.Hour), NextUpdate: time.Now().Add(-time.Hour)})
+	const who = `contour serve, of the revocation lists "`
+	for name, row := range map[string]struct {
+		data    []byte
+		accepts bool
+		says    string
+	}{
+		"one in force":     {good, true, `"revoked":1`},
+		"one that ended":   {bytes.Join([][]byte{good, ended}, nil), false, "give the CA's current one"},
+		"a list and a key": {bytes.Join([][]byte{good, pair.KeyPEM(t)}, nil), false, "there is no certificate among these files"},
+	} {
+		dir := t.TempDir()
+		certtest.WriteFile(t, dir+"/crl.pem", row.data)
+		verdicts, text := explain(t, dir)
+		v, ok := verdicts[who+dir+`/crl.pem"`]
+		if len(verdicts) != 1 || ok && v.Accepts != row.accepts || !strings.Contains(text, row.says) {
+			t.Errorf("%s: got %v, and no %q in %s", name, verdicts, row.says, text)
+		}
+		block, _ := pem.Decode(pair.KeyPEM(t))
+		logtest.Silent(t, text, block.Bytes)
+	}
+	dir := t.TempDir()
+	certtest.WriteFiles(t, dir, ca, pair)
+	certtest.WriteFile(t, dir+"/root.crl", good)
+	if verdicts, _ := explain(t, dir); len(verdicts) != 3 || !verdicts[bootstrap].Accepts {
+		t.Errorf("a list beside credentials: got %v", verdicts)
 	}
 }
 
