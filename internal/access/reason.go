@@ -1,5 +1,7 @@
 package access
 
+import "strings"
+
 // A Reason is why somebody was denied something, from a closed set: no peer can make a
 // new series of metrics.
 type Reason string
@@ -44,9 +46,10 @@ func Reasons() []Reason {
 }
 
 func deniedHelp() string {
-	help := "What clients were denied, by reason."
+	var help strings.Builder
+	help.WriteString("What clients were denied, by reason.")
 	for _, m := range meanings {
-		help += " " + string(m.reason) + ": " + m.means
+		help.WriteString(" " + string(m.reason) + ": " + m.means)
 	}
-	return help
+	return help.String()
 }

@@ -17,8 +17,11 @@ func TestAUserTrustsTheirOwnFoldersAndThoseOfRoot(t *testing.T) {
 		owner, user int
 		want        bool
 	}{
-		{root, root, true}, {user, user, true}, {root, user, true},
-		{user, root, false}, {another, user, false},
+		{root, root, true},
+		{user, user, true},
+		{root, user, true},
+		{user, root, false},
+		{another, user, false},
 	} {
 		if got := credentials.MayKeep(row.owner, row.user); got != row.want {
 			t.Errorf("user %d trusts the folder of user %d: %v", row.user, row.owner, got)

@@ -57,7 +57,7 @@ func (l *Log) Event(level slog.Level, reason, remote string, attrs func() []any)
 	if !l.log.Enabled(context.Background(), level) || !l.note(level, reason, remote) {
 		return
 	}
-	l.log.Log(context.Background(), level, l.one, append([]any{"remote", remote, "reason", reason}, attrs()...)...)
+	l.log.Log(context.Background(), level, l.one, append([]any{"remote", remote, "reason", reason}, attrs()...)...) //nolint:sloglint // a constant of the caller's
 }
 
 // note counts an event, and tells whether it is to have a line of its own.
@@ -87,7 +87,7 @@ func (l *Log) ebb(reason string) {
 	if f == nil || f.withheld == 0 {
 		return
 	}
-	l.log.Log(context.Background(), f.level, l.more, "reason", reason, "count", f.withheld, "interval", l.interval, "last_remote", f.lastRemote)
+	l.log.Log(context.Background(), f.level, l.more, "reason", reason, "count", f.withheld, "interval", l.interval, "last_remote", f.lastRemote) //nolint:sloglint // as well
 }
 
 // Close ends every interval, and logs what it summed up.

@@ -18,7 +18,7 @@ type Guard interface {
 }
 
 // A Denial is why a [Guard] lets a client in no more than it does a stranger.
-type Denial struct {
+type Denial struct { //nolint:errname // it says what a guard did
 	// Reason is what a refused handshake is counted as.
 	Reason Reason
 	// Optional. Close is for what reason a live connection is closed; empty means that
@@ -37,5 +37,8 @@ func (d *Denial) Unwrap() error { return d.Err }
 // noGuard lets everybody in whose chain is good.
 type noGuard struct{}
 
+// Check implements [Guard].
 func (noGuard) Check([][]*x509.Certificate) error { return nil }
-func (noGuard) Changed() <-chan struct{}          { return nil }
+
+// Changed implements [Guard].
+func (noGuard) Changed() <-chan struct{} { return nil }

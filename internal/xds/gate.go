@@ -35,5 +35,8 @@ type Pass struct {
 // openGate lets everybody in.
 type openGate struct{}
 
+// Join implements [Gate].
 func (openGate) Join(*peer.Peer, string, string) (Pass, error) { return Pass{}, nil }
-func (openGate) Changed() <-chan struct{}                      { return nil }
+
+// Changed implements [Gate].
+func (openGate) Changed() <-chan struct{} { return nil }

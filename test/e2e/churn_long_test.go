@@ -55,7 +55,7 @@ func TestLongTenThousandConnectsLeaveNothing(t *testing.T) {
 // process has besides.
 func (c *contour) settledUse(goroutines float64) (now, files, memory float64, series int) {
 	c.t.Helper()
-	c.wantMetric(0, "contour_xds_connections")
+	c.wantConnections(0)
 	get := func(name string) float64 {
 		c.t.Helper()
 		value, err := c.metric(name)
