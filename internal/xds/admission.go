@@ -32,8 +32,9 @@ func (a *admission) enter(node *corev3.Node) error {
 	return nil
 }
 
-// renew asks the gate again about a client that is in. One that is let in no more loses its connection, and
-// not only its stream: what it could do with another stream is nothing that it may.
+// renew asks the gate again about a client that is in. One that is let in no more loses
+// its connection, and not only its stream: what it may not have by this one, it could
+// ask for by another.
 func (a *admission) renew(node *corev3.Node) error {
 	err := a.enter(node)
 	if err != nil && a.pass.Expel != nil {

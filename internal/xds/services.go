@@ -72,7 +72,8 @@ func handler[Req request](s *Server, svc service, label string, v variant[Req]) 
 		return s.handle(raw, svc, label, func(log *slog.Logger) error {
 			client, _ := peer.FromContext(raw.Context()) // a server always has it
 			session := &session[Req]{
-				books: books{log: log, metrics: s.metrics}, admitted: admission{gate: s.gate, client: client}, core: &s.core, variant: v, stream: raw, typeURL: svc.typeURL, drainTime: s.listenerDrain,
+				books: books{log: log, metrics: s.metrics}, admitted: admission{gate: s.gate, client: client},
+				core: &s.core, variant: v, stream: raw, typeURL: svc.typeURL, drainTime: s.listenerDrain,
 			}
 			return session.run(s.draining)
 		})
