@@ -79,7 +79,7 @@ func (c rotateConfig) comeBack(ctx context.Context, folder *certgen.Folder, plan
 	if err := c.waited(plan, time.Now()); err != nil {
 		return err
 	}
-	var before fleet
+	var before headcount
 	err := askServers(ctx, c.Servers, func(s serverState) error {
 		before.add(s, plan)
 		return s.loaded(plan)
@@ -120,10 +120,14 @@ func (c recycleConfig) call(address string, plan *certgen.Rollover, operator *ce
 // serverName is what the certificate behind an address must bear: what was given, the
 // host where one of the folder's servers bears it, or the first name that one bears.
 func (c recycleConfig) serverName(address string, servers []*x509.Certificate) string {
+	return serverNameOf(c.ServerName, address, servers)
+}
+
+func serverNameOf(given, address string, servers []*x509.Certificate) string {
 	host, _, _ := net.SplitHostPort(address) // it was checked
 	switch {
-	case c.ServerName != "":
-		return c.ServerName
+	case given != "":
+		return given
 	case slices.ContainsFunc(servers, func(leaf *x509.Certificate) bool { return leaf.VerifyHostname(host) == nil }):
 		return host
 	}
@@ -135,11 +139,11 @@ func (c recycleConfig) serverName(address string, servers []*x509.Certificate) s
 	return bootstrap.DefaultServerName
 }
 
-// A fleet is how many connections all contours have together, and how many of them
+// A headcount is how many connections all contours have together, and how many of them
 // stand on the old CA.
-type fleet struct{ all, old float64 }
+type headcount struct{ all, old float64 }
 
-func (f *fleet) add(s serverState, plan *certgen.Rollover) {
+func (f *headcount) add(s serverState, plan *certgen.Rollover) {
 	for _, n := range s.connections {
 		f.all += n
 	}
@@ -149,14 +153,14 @@ func (f *fleet) add(s serverState, plan *certgen.Rollover) {
 // awaitReturn waits until as many are connected as before and none with a certificate
 // of the old CA. None alone would say nothing: a moment after they were closed, nobody
 // is back yet, and one that can't come back never is.
-func (c rotateConfig) awaitReturn(ctx context.Context, plan *certgen.Rollover, before fleet, out io.Writer) error {
+func (c rotateConfig) awaitReturn(ctx context.Context, plan *certgen.Rollover, before headcount, out io.Writer) error {
 	for deadline := time.Now().Add(c.recycle.Wait); ; {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(recyclePoll):
 		}
-		var now fleet
+		var now headcount
 		err := askServers(ctx, c.Servers, func(s serverState) error {
 			now.add(s, plan)
 			return nil
@@ -175,7 +179,7 @@ func (c rotateConfig) awaitReturn(ctx context.Context, plan *certgen.Rollover, b
 }
 
 // late says what is wrong with a fleet when the time to come back is over.
-func (f fleet) late(before fleet, plan *certgen.Rollover, wait time.Duration) error {
+func (f headcount) late(before headcount, plan *certgen.Rollover, wait time.Duration) error {
 	if f.old > 0 {
 		return fmt.Errorf("after %s, %.0f connections stand on the old CA %s again: their clients came back with the certificates of before, or --recycle does not name their contour; "+
 			"find them in the log of contour, which has the address and the certificate of each with reason=recycled, and bring them their files of step 2",

@@ -119,7 +119,7 @@ func TestTheThirdStepWaitsForAllClientsOfAllContours(t *testing.T) {
 				return metricsListener(t, contourMetrics{roots: map[string]int{certgen.Fingerprint(plan.Old): old, certgen.Fingerprint(plan.New): next}}.String())
 			}
 			cfg := rotateConfig{Servers: []string{has(row.oldOne, row.newOne), has(row.oldTwo, row.newTwo)}}
-			err := cfg.awaitReturn(t.Context(), plan, fleet{all: 6, old: 6}, io.Discard)
+			err := cfg.awaitReturn(t.Context(), plan, headcount{all: 6, old: 6}, io.Discard)
 			if row.says == "" && err != nil || row.says != "" && (err == nil || !strings.Contains(err.Error(), row.says)) {
 				t.Errorf("got %v, want %q", err, row.says)
 			}

@@ -28,7 +28,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true, // main prints it
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newServe(), newBootstrap(), newValidate(), newCertgen(), newVersion())
+	root.AddCommand(newServe(), newBootstrap(), newValidate(), newStatus(), newCertgen(), newVersion())
 	completeValues(root)
 	return root
 }

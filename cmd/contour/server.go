@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"net"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/contour-xds/contour/internal/admin"
 	"github.com/contour-xds/contour/internal/credentials"
+	"github.com/contour-xds/contour/internal/fleet"
 	"github.com/contour-xds/contour/internal/handshake"
 	"github.com/contour-xds/contour/internal/recycle"
 	"github.com/contour-xds/contour/internal/resources"
@@ -56,11 +58,18 @@ func serve(ctx context.Context, cfg serveConfig, logOut io.Writer) error {
 		ListenerDrain: cfg.ListenerDrain,
 		Snapshots:     folder.Snapshots(), Logger: log, Registerer: registry,
 	}
+	var server *xds.Server
 	if provider != nil { // in plaintext, nobody could be told from an operator
 		served.Gate = control.Gate()
-		served.Register = recycle.NewService(recycle.Config{Connections: door, Logger: log, Registerer: registry}).Register
+		served.Register = xds.Registering(
+			recycle.NewService(recycle.Config{Connections: door, Logger: log, Registerer: registry}).Register,
+			fleet.NewService(fleet.Config{
+				Streams:    func() iter.Seq[xds.Stream] { return server.Streams() }, // it is there before anybody can ask
+				NewestRoot: door.NewestRoot, Authorize: control.SeePeer,
+			}).Register)
 	}
-	return run(ctx, cfg, log, parts{folder: folder, door: door, server: xds.New(served), admin: admin.New(registry, log)})
+	server = xds.New(served)
+	return run(ctx, cfg, log, parts{folder: folder, door: door, server: server, admin: admin.New(registry, log)})
 }
 
 // parts are what is loaded and ready to be run.

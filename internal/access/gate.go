@@ -36,3 +36,12 @@ func (g gate) Join(client *peer.Peer, group, nodeID string) (xds.Pass, error) {
 
 // Changed implements [xds.Gate].
 func (g gate) Changed() <-chan struct{} { return g.guard.Changed() }
+
+// SeePeer is [Guard.See] for the caller of a connection. Who is in plaintext is nobody.
+func (g *Guard) SeePeer(caller *peer.Peer) error {
+	who := Client{Remote: caller.Addr.String()}
+	if proven, ok := caller.AuthInfo.(*handshake.Peer); ok {
+		who.Leaf = proven.Leaf()
+	}
+	return g.See(who)
+}

@@ -199,5 +199,8 @@ func (f *Folder) writeLists(all []*ledger) (Change, error) {
 		}
 	}
 	change.Done = fmt.Sprintf("signed, revoked certificates: %d", count)
+	if err := f.writable(); err != nil {
+		return Change{}, err
+	}
 	return change, files.WriteAtomic(f.Path(ListName, ""), data, listMode)
 }

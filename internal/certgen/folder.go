@@ -45,7 +45,7 @@ const maxFileSize = 1 << 20
 type Folder struct {
 	dir    string
 	now    func() time.Time
-	locked *files.Locked
+	locked *files.Locked // nil where it is only read
 }
 
 // MakeFolder is [OpenFolder] of a folder that is made when it is missing.
@@ -74,15 +74,29 @@ func OpenFolder(dir string, now func() time.Time) (*Folder, error) {
 	return &Folder{dir: dir, now: now, locked: locked}, nil
 }
 
+// ReadFolder is [OpenFolder] for whoever changes nothing: it takes no lock, so that the
+// folder of a contour that runs can be read. A method that changes something fails, and
+// one that reads may find a step of another process half made, and fail too.
+func ReadFolder(dir string) *Folder { return &Folder{dir: dir, now: time.Now} }
+
+var errUnlocked = errors.New("the folder was opened to be read, and is not to be changed")
+
 // Close lets other processes have the folder.
 func (f *Folder) Close() error {
-	f.locked.Unlock()
+	if f.locked != nil {
+		f.locked.Unlock()
+	}
 	return nil
 }
 
 // Hold is an error, [files.ErrMoved], once the folder that is locked is no longer the one
-// at its path. It passes again when that one is back.
-func (f *Folder) Hold() error { return f.locked.Hold() }
+// at its path. It passes again when that one is back, and always without a lock.
+func (f *Folder) Hold() error {
+	if f.locked == nil {
+		return nil
+	}
+	return f.locked.Hold()
+}
 
 // Exists tells whether the folder has an identity of that name, or with "ca" a CA.
 func (f *Folder) Exists(name string) bool {
@@ -93,9 +107,17 @@ func (f *Folder) Exists(name string) bool {
 // Path is that of a file in the folder of an identity.
 func (f *Folder) Path(name, file string) string { return filepath.Join(f.dir, name, file) }
 
+// writable tells why nothing may be written in the folder.
+func (f *Folder) writable() error {
+	if f.locked == nil {
+		return errUnlocked
+	}
+	return f.Hold()
+}
+
 // write replaces all files of an identity, or of the CA.
 func (f *Folder) write(name string, set map[string][]byte) error {
-	if err := f.Hold(); err != nil {
+	if err := f.writable(); err != nil {
 		return err
 	}
 	return files.WriteSet(filepath.Join(f.dir, name), set, fileMode)

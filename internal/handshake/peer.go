@@ -45,13 +45,43 @@ func (p *Peer) Connected() time.Time { return p.conn.accepted }
 // the first certificate of the chain to it ends; "" and zero in plaintext, and once
 // the connection is closed.
 func (p *Peer) Standing() (root string, until time.Time) {
-	r := p.conn.register
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if p.conn.root == nil {
+	cert, until := p.conn.register.standingOf(p.conn)
+	if cert == nil {
 		return "", time.Time{}
 	}
-	return contour.RootFingerprint(p.conn.root.cert), p.conn.until
+	return contour.RootFingerprint(cert), until // a hash is no thing to make under a lock
+}
+
+// standingOf is the root that a connection stands on, or nil, and until when.
+func (r *register) standingOf(c *conn) (root *x509.Certificate, until time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c.root == nil {
+		return nil, time.Time{}
+	}
+	return c.root.cert, c.until
+}
+
+// NewestRoot is the fingerprint of the root in force that ends last, which is the new
+// one of a rollover; "" in plaintext.
+func (d *Door) NewestRoot() string {
+	if d.keeper.provider == nil {
+		return ""
+	}
+	m, err := d.keeper.provider.Material()
+	if err != nil {
+		return ""
+	}
+	var newest *x509.Certificate
+	for _, root := range m.Roots() {
+		if newest == nil || later(root.NotAfter, root.NotBefore, newest.NotAfter, newest.NotBefore) {
+			newest = root
+		}
+	}
+	if newest == nil {
+		return ""
+	}
+	return contour.RootFingerprint(newest)
 }
 
 // Expel closes the connection, for a reason that is counted and logged; once, however

@@ -4,8 +4,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
-
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 )
 
 // An admission is what a stream's client was let in with. Its methods are for the
@@ -21,10 +19,11 @@ type admission struct {
 	withheld map[string]struct{}
 }
 
-// enter asks the gate about the client, which says that it is node.
-func (a *admission) enter(node *corev3.Node) error {
+// enter asks the gate about the client, which says that it is n. A pass that it has is
+// left to it when it is let in no more.
+func (a *admission) enter(n *node) error {
 	a.revised = a.gate.Changed()
-	pass, err := a.gate.Join(a.client, node.GetCluster(), node.GetId())
+	pass, err := a.gate.Join(a.client, n.group, n.id)
 	if err != nil {
 		return status.Error(codes.PermissionDenied, err.Error())
 	}
@@ -32,15 +31,14 @@ func (a *admission) enter(node *corev3.Node) error {
 	return nil
 }
 
-// renew asks the gate again about a client that is in. One that is let in no more loses
-// its connection, and not only its stream: what it may not have by this one, it could
-// ask for by another.
-func (a *admission) renew(node *corev3.Node) error {
-	err := a.enter(node)
-	if err != nil && a.pass.Expel != nil {
-		a.pass.Expel(err)
+// overdue tells whether the gate may decide otherwise than when it was asked.
+func (a *admission) overdue() bool {
+	select {
+	case <-a.revised:
+		return true
+	default:
+		return false
 	}
-	return err
 }
 
 // named notes the secrets that a client has just named and that are not there for it,

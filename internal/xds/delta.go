@@ -102,7 +102,7 @@ func (w *watch) reconnect(has heldList, now *typeState) error {
 			w.mark(r.name)
 		}
 	}
-	for name := range gone {
+	for _, name := range slices.Sorted(maps.Keys(gone)) {
 		w.leaving = append(w.leaving, &resource{name: name})
 	}
 	w.answer = len(w.stale) > 0
@@ -142,6 +142,7 @@ func (delta) due(w *watch, now *typeState, how extent) *response {
 		return nil
 	}
 	w.answer = false
+	resp.version = now.version
 	resp.own = appendText(resp.own, deltaVersionField, now.version)
 	resp.own = appendText(resp.own, deltaTypeField, now.url)
 	for _, r := range gone {

@@ -115,6 +115,7 @@ type response struct {
 	shared    [][]byte
 	own       []byte
 	resources int // how many it holds
+	version   string
 	// told are the names of what it says something new of.
 	told []string
 }

@@ -35,8 +35,8 @@ func TestANodeIsWhoItSaidItIsAtFirst(t *testing.T) {
 				if err := s.take(&discovery.DiscoveryRequest{Node: node, TypeUrl: url}); err != nil {
 					t.Fatal(err)
 				}
-				if s.group != row.group || s.node.GetId() != row.first.GetId() || !s.legacy {
-					t.Errorf("after %v: group %q, node %v, legacy is %v", node, s.group, s.node, s.legacy)
+				if s.node.group != row.group || s.node.id != row.first.GetId() || !s.legacy {
+					t.Errorf("after %v: group %q, node %v, legacy is %v", node, s.node.group, s.node.id, s.legacy)
 				}
 			}
 		})

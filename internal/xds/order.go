@@ -29,6 +29,8 @@ const (
 // generation is gone through to its end before the next one is begun, or clusters
 // that change faster than the client answers would keep its routes for ever.
 func (s *session[Req]) advance(newest *generation) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for {
 		impatient := s.impatient()
 		switch {

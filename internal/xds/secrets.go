@@ -31,7 +31,7 @@ func newSecretState(types []*typeState, sources []*generation) *secretState {
 			wanted[name] = struct{}{}
 		}
 	}
-	s := &secretState{whole: whole, referred: whole}
+	s := &secretState{whole: whole}
 	var referred []*resource
 	for _, r := range whole.all {
 		if _, ok := wanted[r.name]; ok {
@@ -45,9 +45,9 @@ func newSecretState(types []*typeState, sources []*generation) *secretState {
 			return source.secrets
 		}
 	}
-	if len(s.withheld) > 0 {
-		s.referred = &typeState{id: states.Add(1), url: whole.url, version: versionOf(referred), all: referred}
-	}
+	// Also where nothing is withheld: the version of the whole is another hash, by which a
+	// client could tell that there is something that it does not get.
+	s.referred = &typeState{id: states.Add(1), url: whole.url, version: versionOf(referred), all: referred}
 	return s
 }
 

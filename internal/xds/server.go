@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -104,12 +105,22 @@ type Config struct {
 	Registerer prometheus.Registerer
 }
 
+// Registering is a [Config.Register] of several.
+func Registering(all ...func(grpc.ServiceRegistrar)) func(grpc.ServiceRegistrar) {
+	return func(r grpc.ServiceRegistrar) {
+		for _, register := range all {
+			register(r)
+		}
+	}
+}
+
 // Server serves discovery streams. It is safe for concurrent use, but for
 // [Server.Serve], which is called once.
 type Server struct {
 	log           *slog.Logger
 	metrics       *metrics
 	streams       *streamLimit
+	roster        roster
 	listenerDrain time.Duration
 	gate          Gate
 	core          core
@@ -187,6 +198,11 @@ func (s *Server) Publish(snapshots *resources.Snapshots) {
 // listening fails. A listener with a method Cut closes its connections by it when
 // the deadline is over.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	following, unfollow := context.WithCancel(ctx)
+	var follower sync.WaitGroup
+	defer follower.Wait()
+	defer unfollow()
+	follower.Go(func() { s.expelOverdue(following) })
 	drained := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(drained)

@@ -68,13 +68,17 @@ func (s *Server) register(g *grpc.Server) {
 }
 
 func handler[Req request](s *Server, svc service, label string, v variant[Req]) grpc.StreamHandler {
+	m := &method{svc.label, label}
 	return func(_ any, raw grpc.ServerStream) error {
 		return s.handle(raw, svc, label, func(log *slog.Logger) error {
 			client, _ := peer.FromContext(raw.Context()) // a server always has it
 			session := &session[Req]{
-				books: books{log: log, metrics: s.metrics}, admitted: admission{gate: s.gate, client: client},
-				core: &s.core, variant: v, stream: raw, typeURL: svc.typeURL, drainTime: s.listenerDrain,
+				books:    books{log: log, metrics: s.metrics, method: m, opened: instantNow()},
+				admitted: admission{gate: s.gate, client: client}, core: &s.core,
+				variant: v, stream: raw, typeURL: svc.typeURL, drainTime: s.listenerDrain,
 			}
+			s.roster.add(session)
+			defer s.roster.remove(session)
 			return session.run(s.draining)
 		})
 	}

@@ -55,7 +55,6 @@ type session[Req request] struct {
 	stream   grpc.ServerStream
 	typeURL  string // of the service; empty for the aggregated one
 
-	group   string   // of the first request, for good
 	watches []*watch // in the order of served; nil before the first request
 	legacy  bool     // naming nothing means everything
 	envoy   bool     // the client is an Envoy
@@ -84,14 +83,14 @@ func (s *session[Req]) run(ctx context.Context) error {
 	for {
 		select {
 		case req := <-requests:
+			if err := s.renew(); err != nil {
+				return err
+			}
 			if err := s.take(req); err != nil {
 				return err
 			}
 		case <-now.over:
 		case <-s.admitted.revised:
-			if err := s.admitted.renew(s.node); err != nil {
-				return err
-			}
 		case <-s.patience():
 		case err := <-ended:
 			if errors.Is(err, io.EOF) {
@@ -101,7 +100,12 @@ func (s *session[Req]) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		now = s.core.of(s.group)
+		// Whatever it was that came first: nothing is sent by a pass that is no longer good, be
+		// it to a client that has not read for long.
+		if err := s.renew(); err != nil {
+			return err
+		}
+		now = s.core.of(s.node.group)
 		if err := s.advance(now.generation.granted(s.admitted.pass.Secrets)); err != nil {
 			return err
 		}
@@ -129,6 +133,8 @@ func (s *session[Req]) receive(requests chan<- Req, ended chan<- error) {
 // take brings a request into the session. One of a type that is not served changes
 // nothing: its client waits, as it would for a resource that does not exist.
 func (s *session[Req]) take(req Req) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.watches == nil {
 		if err := s.identify(req.GetNode()); err != nil {
 			return err
@@ -150,6 +156,7 @@ func (s *session[Req]) take(req Req) error {
 	s.answered(w, req)
 	state := s.current().types[i]
 	err = s.variant.take(w, req, state, s.legacy && isWhole(typeURL))
+	s.cameWith(w, state)
 	if i == secretIndex {
 		s.admitted.named(s.core, w, state)
 	}
@@ -166,7 +173,23 @@ func (s *session[Req]) current() *generation {
 	if s.target != nil {
 		return s.target
 	}
-	return s.core.of(s.group).generation.granted(s.admitted.pass.Secrets)
+	return s.core.of(s.node.group).generation.granted(s.admitted.pass.Secrets)
+}
+
+// renew asks the gate again about a client that is in, if it may decide otherwise by
+// now. One that is let in no more loses its connection, and not only its stream: what it
+// may not have by this one, it could ask for by another.
+func (s *session[Req]) renew() error {
+	if !s.admitted.overdue() {
+		return nil
+	}
+	s.mu.Lock()
+	err := s.admitted.enter(&s.node)
+	s.mu.Unlock()
+	if expel := s.admitted.pass.Expel; err != nil && expel != nil {
+		expel(err)
+	}
+	return err
 }
 
 // identify pins the node of the first request. Later ones may leave it out, and
@@ -174,10 +197,9 @@ func (s *session[Req]) current() *generation {
 func (s *session[Req]) identify(node *corev3.Node) error {
 	s.watches = make([]*watch, len(served))
 	s.books.identify(node)
-	if err := s.admitted.enter(s.node); err != nil {
+	if err := s.admitted.enter(&s.node); err != nil {
 		return err
 	}
-	s.group = node.GetCluster()
 	s.envoy = node.GetUserAgentName() == "envoy"
 	// gRPC's clients name what they want, and mean nothing when they name nothing.
 	s.legacy = !strings.HasPrefix(node.GetUserAgentName(), "gRPC")
@@ -196,7 +218,9 @@ func (s *session[Req]) typeOf(req Req) (string, error) {
 	return typeURL, nil
 }
 
-// push sends what is due for a watch, if anything is.
+// push sends what is due for a watch, if anything is. It is called with the stream's
+// mutex, which it gives up while it sends: a client that does not read may not keep
+// from looking whoever looks.
 func (s *session[Req]) push(w *watch, now *typeState, how extent) error {
 	resp := s.variant.due(w, now, how)
 	if resp == nil {
@@ -205,6 +229,8 @@ func (s *session[Req]) push(w *watch, now *typeState, how extent) error {
 	s.nonces++
 	w.nonce = strconv.FormatUint(s.nonces, 10)
 	resp.own = appendText(resp.own, nonceField, w.nonce)
-	s.sending(w, resp.told)
+	s.sending(w, s.nonces, resp)
+	s.mu.Unlock()
+	defer s.mu.Lock()
 	return s.stream.SendMsg(resp)
 }

@@ -112,6 +112,7 @@ func (s sotw) due(w *watch, now *typeState, how extent) *response {
 	resp := newResponse()
 	if !silent {
 		version := s.fill(resp, w, now, d, had, how)
+		resp.version = version
 		resp.own = appendText(resp.own, sotwVersionField, version)
 		resp.own = appendText(resp.own, sotwTypeField, now.url)
 	}

@@ -13,7 +13,14 @@ type watch struct {
 	counts   *typeCounts
 	started  bool
 	wildcard bool
-	implicit bool                // the wildcard came of naming nothing
+	implicit bool // the wildcard came of naming nothing
+	// resumed says that the client came with what an earlier stream gave it, and was
+	// sent nothing since: it goes on with that until it is.
+	resumed bool
+	// answer says that the client waits for a response, be it an empty one.
+	answer bool
+	// refusing says that the last answer was a refusal.
+	refusing bool
 	named    map[string]struct{} // subscribed by name
 
 	// base is the state that the client has, as far as its subscription goes and but
@@ -29,11 +36,6 @@ type watch struct {
 	// resource without a version is one that does not exist.
 	ahead []*resource
 
-	// resumed says that the client came with what an earlier stream gave it, and was
-	// sent nothing since: it goes on with that until it is.
-	resumed bool
-	// answer says that the client waits for a response, be it an empty one.
-	answer bool
 	// nonce is that of the last response.
 	nonce string
 	// pending are responses that were neither accepted nor refused.
@@ -42,12 +44,18 @@ type watch struct {
 	// it for another one's sake: it may have none of it, and is told of all of them
 	// again with the next change.
 	refused map[string]struct{}
+
+	// sent is the last response, acked the last one that was accepted, and refusal the
+	// last one that was refused, nil for none: for who looks at the stream alone.
+	sent, acked mark
+	refusal     *refusal
 }
 
 // A pending response is one that waits for its answer.
 type pending struct {
-	nonce string
-	told  []string // the names that it says something of
+	nonce   uint64
+	version string
+	told    []string // the names that it says something of
 }
 
 // wants tells whether a resource is part of the subscription.

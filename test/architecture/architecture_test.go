@@ -29,8 +29,8 @@ var rooms = map[string]struct {
 }{
 	"cmd/contour": {
 		[]string{
-			"internal/access", "internal/admin", "internal/bootstrap", "internal/certgen", "internal/credentials", "internal/files", "internal/handshake",
-			"internal/identity", "internal/inspect", "internal/recycle", "internal/resources", "internal/revocation", "internal/xds",
+			"internal/access", "internal/admin", "internal/bootstrap", "internal/certgen", "internal/credentials", "internal/files", "internal/fleet",
+			"internal/handshake", "internal/identity", "internal/inspect", "internal/recycle", "internal/resources", "internal/revocation", "internal/xds",
 		},
 		"the command line is the one place that knows all rooms",
 	},
@@ -44,6 +44,7 @@ var rooms = map[string]struct {
 	"internal/certtest":           {nil, "throwaway certificates depend on nothing that they test"},
 	"internal/credentials":        {[]string{"internal/certgen", "internal/files", "internal/pemfile"}, "a certificate never meets a resource; one provider makes its own"},
 	"internal/files":              {nil, "files are read without regard to what they hold"},
+	"internal/fleet":              {[]string{"internal/handshake", "internal/xds"}, "the view of the fleet joins connections with their streams, and is told who may see it"},
 	"internal/floodlog":           {nil, "a flood is summed up without regard to what it is of"},
 	"internal/handshake":          {[]string{"internal/credentials", "internal/floodlog"}, "the door knows of credentials the errors and the roots that live connections stand on, and no stream"},
 	"internal/identity":           {nil, "who may have what is decided from a certificate and a policy, without regard to streams and resources"},
@@ -71,10 +72,10 @@ var libraries = map[string]struct {
 	"github.com/fsnotify/":               {[]string{"internal/files"}, "following files is one room's craft"},
 	"github.com/google/renameio":         {[]string{"internal/files"}, "replacing files is one room's craft"},
 	"github.com/spiffe/":                 {[]string{"internal/identity"}, "who a peer is, is read from its certificate in one room"},
-	"google.golang.org/grpc":             {[]string{"internal/xds", "internal/recycle"}, "there is one gRPC server, and one call that is made to it"},
-	"google.golang.org/grpc/peer":        {[]string{"internal/xds", "internal/recycle", "internal/access"}, "who is at the other end of a stream is asked by who serves it, and by who decides about it"},
-	"google.golang.org/grpc/credentials": {[]string{"internal/xds", "internal/handshake", "internal/recycle"}, "transport credentials are made at the door and only passed on by the server; an operator is told by them, and calls with its own"},
-	"github.com/envoyproxy/":             {[]string{"internal/xds", "internal/resources", "internal/bootstrap", "test/envoy"}, "Envoy's messages have no place in the channel"},
+	"google.golang.org/grpc":             {[]string{"internal/xds", "internal/fleet", "internal/recycle"}, "there is one gRPC server, and two calls that are made to it"},
+	"google.golang.org/grpc/peer":        {[]string{"internal/xds", "internal/recycle", "internal/access", "internal/fleet"}, "who is at the other end of a stream is asked by who serves it, and by who decides about it"},
+	"google.golang.org/grpc/credentials": {[]string{"internal/xds", "internal/fleet", "internal/handshake", "internal/recycle"}, "transport credentials are made at the door and only passed on by the server; an operator is told by them, and calls with its own"},
+	"github.com/envoyproxy/":             {[]string{"internal/xds", "internal/resources", "internal/bootstrap", "internal/fleet", "test/envoy"}, "Envoy's messages have no place in the channel; the view of the fleet is in words of Envoy's own"},
 	"github.com/cncf/xds":                {[]string{"internal/resources"}, "Envoy's messages have no place in the channel"},
 }
 
