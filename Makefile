@@ -109,7 +109,7 @@ test-kubernetes: ## apply examples/kubernetes to a real API server, which is bui
 .PHONY: test-long
 test-long: test-kubernetes $(CYCLONEDX) ## run what takes longer: the oldest Envoy that is supported, a release built twice, the image's binary, some fuzzing
 	test/envoy/install $(ENVOY_OLDEST_VERSION)
-	go test -race -timeout 30m -tags long -run '^TestLong' ./test/e2e
+	go test -race -timeout 30m -tags long -run '^TestLong' ./test/access ./test/e2e
 	go test -timeout 30m -tags long -run '^TestLong' ./test/release
 	$(MAKE) --no-print-directory fuzz FUZZTIME=3000x
 

@@ -117,14 +117,17 @@ func (g *Guard) follow() {
 	}
 }
 
-// Check implements [handshake.Guard], and counts what it denies. The door logs it.
+// Check implements [handshake.Guard].
 func (g *Guard) Check(chains [][]*x509.Certificate) error {
-	denial := g.check(chains)
-	if denial == nil {
-		return nil
+	if denial := g.check(chains); denial != nil { //nolint:revive // a nil of its type would be an error
+		return denial
 	}
+	return nil
+}
+
+// Denied implements [handshake.Guard]. The door logs what it acts upon.
+func (g *Guard) Denied(denial *handshake.Denial) {
 	g.denied.WithLabelValues(string(denial.Reason)).Inc()
-	return denial
 }
 
 func (g *Guard) check(chains [][]*x509.Certificate) *handshake.Denial {

@@ -106,6 +106,16 @@ func (g *guarded) issue(names ...string) *certtest.Pair {
 	return g.ca.Issue(g.t, leaf)
 }
 
+// ask checks as a door does that refuses whom it is told to.
+func (g *guarded) ask(pair *certtest.Pair) error {
+	err := g.Check(g.chains(pair))
+	var denial *handshake.Denial
+	if errors.As(err, &denial) {
+		g.Denied(denial)
+	}
+	return err
+}
+
 // chains are what crypto/tls would have verified.
 func (g *guarded) chains(pair *certtest.Pair) [][]*x509.Certificate {
 	return [][]*x509.Certificate{append(slices.Clone(pair.Chain), g.ca.Cert)}
@@ -177,7 +187,7 @@ func TestWhoIsLetIn(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			g := newGuard(t, row.policy, true)
-			err := g.Check(g.chains(row.pair(g)))
+			err := g.ask(row.pair(g))
 			var denial *handshake.Denial
 			switch {
 			case row.want == "" && err != nil:
@@ -252,25 +262,25 @@ func TestWhoMaySeeTheFleet(t *testing.T) {
 func TestAGuardChangesItsMind(t *testing.T) {
 	g := newGuard(t, policyText, true)
 	pair := g.issue("spiffe://example.org/edge/7")
-	must(t, g.Check(g.chains(pair)))
+	must(t, g.ask(pair))
 
 	changed := g.Changed()
 	certtest.WriteFile(t, g.policy, []byte(strings.ReplaceAll(policyText, "edge/*", "edge/8")))
 	wait(t, changed)
-	if err := g.Check(g.chains(pair)); err == nil || g.denied(access.NoRule) != 1 {
+	if err := g.ask(pair); err == nil || g.denied(access.NoRule) != 1 {
 		t.Errorf("after a new policy: %v", err)
 	}
 
 	changed = g.Changed()
 	certtest.WriteFile(t, g.policy, []byte(policyText))
 	wait(t, changed)
-	must(t, g.Check(g.chains(pair)))
+	must(t, g.ask(pair))
 
 	changed = g.Changed()
 	certtest.WriteFile(t, g.crl, bytes.Clone(g.ca.RevocationList(t, certtest.List{Revoked: pair.Chain[:1]})))
 	wait(t, changed)
 	var denial *handshake.Denial
-	if err := g.Check(g.chains(pair)); !errors.As(err, &denial) || denial.Close != handshake.Revoked || g.denied(access.Revoked) != 1 {
+	if err := g.ask(pair); !errors.As(err, &denial) || denial.Close != handshake.Revoked || g.denied(access.Revoked) != 1 {
 		t.Errorf("after a new list: %v", err)
 	}
 }
@@ -293,7 +303,7 @@ func TestALivingConnectionOutlivesItsList(t *testing.T) {
 	certtest.WriteFile(t, g.crl, certtest.NewCA(t, "another").RevocationList(t, certtest.List{}))
 	wait(t, changed)
 	var denial *handshake.Denial
-	if err := g.Check(g.chains(pair)); !errors.As(err, &denial) || denial.Reason != handshake.RevocationUnknown || denial.Close != "" {
+	if err := g.ask(pair); !errors.As(err, &denial) || denial.Reason != handshake.RevocationUnknown || denial.Close != "" {
 		t.Errorf("got %v", err)
 	}
 	g.wantOnly(access.RevocationUnknown)

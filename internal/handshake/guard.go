@@ -12,6 +12,9 @@ type Guard interface {
 	// Check tells why the client of these chains, leaf first, as crypto/tls verified
 	// them, is not to be let in: by a [*Denial], or an error that has one in its chain.
 	Check(chains [][]*x509.Certificate) error
+	// Denied is told of each denial of Check's that was acted upon: a handshake was
+	// refused, or a connection closed.
+	Denied(*Denial)
 	// Changed returns a channel that is closed as soon as Check may decide otherwise than
 	// at the time of the call. Ask for it first, and no change is missed.
 	Changed() <-chan struct{}
@@ -39,6 +42,9 @@ type noGuard struct{}
 
 // Check implements [Guard].
 func (noGuard) Check([][]*x509.Certificate) error { return nil }
+
+// Denied implements [Guard].
+func (noGuard) Denied(*Denial) {}
 
 // Changed implements [Guard].
 func (noGuard) Changed() <-chan struct{} { return nil }

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"math/big"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ type blacklist struct {
 	next    chan struct{}
 	// asked, where it is set, is called within each check.
 	asked func()
+	acted []handshake.Reason
 }
 
 func newBlacklist() *blacklist {
@@ -37,6 +39,19 @@ func (b *blacklist) Check(chains [][]*x509.Certificate) error {
 		return nil
 	}
 	return denial
+}
+
+func (b *blacklist) Denied(denial *handshake.Denial) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.acted = append(b.acted, denial.Reason)
+}
+
+// actedUpon are the denials that were.
+func (b *blacklist) actedUpon() []handshake.Reason {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.acted)
 }
 
 func (b *blacklist) Changed() <-chan struct{} {
@@ -73,6 +88,9 @@ func TestAGuardRefusesInTheHandshake(t *testing.T) {
 			if !strings.Contains(s.log.String(), "it is on the list") {
 				t.Errorf("the line does not say why: %s", s.log)
 			}
+			if acted := guard.actedUpon(); !slices.Equal(acted, []handshake.Reason{reason}) {
+				t.Errorf("the guard is told of %v", acted)
+			}
 		})
 	}
 }
@@ -92,6 +110,9 @@ func TestAGuardThatChangesItsMindClosesThoseThatItMeansAndNoOther(t *testing.T) 
 	tolerated.wantOpen()
 	k.wantOn(ca, 2)
 	k.eventually("it is counted as closed", func() bool { return k.closedFor(handshake.Revoked) == 1 })
+	k.eventually("the guard is told of the one that was closed", func() bool {
+		return slices.Equal(guard.actedUpon(), []handshake.Reason{handshake.RevokedCertificate})
+	})
 	k.dial(k.clientOf(out))
 	k.eventually("it stays out", func() bool {
 		return k.values("contour_xds_tls_handshake_failures_total")[string(handshake.RevokedCertificate)] == 1

@@ -13,6 +13,7 @@ package handshake
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net"
 	"time"
@@ -164,6 +165,10 @@ func (d *Door) shake(c *conn) (net.Conn, credentials.AuthInfo, error) {
 // refuse is the one place where a failure is counted and logged, whoever reports
 // it.
 func (d *Door) refuse(c *conn, err error) {
+	var denial *Denial
+	if errors.As(err, &denial) {
+		d.keeper.guard.Denied(denial)
+	}
 	reason := c.classify(err)
 	d.metrics.fail(reason, time.Since(c.accepted))
 	d.logRefusal(c, reason, err)

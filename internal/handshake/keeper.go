@@ -101,17 +101,20 @@ func (k *keeper) recheck(ctx context.Context) {
 // ask closes a live connection that the guard would not let in any more.
 func (k *keeper) ask(claim claim) {
 	var denial *Denial
-	if err := k.guard.Check(claim.chains); errors.As(err, &denial) && denial.Close != "" {
-		k.expel(claim.conn, denial.Close, claim.presented[0], err)
+	err := k.guard.Check(claim.chains)
+	if errors.As(err, &denial) && denial.Close != "" && k.expel(claim.conn, denial.Close, claim.presented[0], err) {
+		k.guard.Denied(denial)
 	}
 }
 
-// expel closes a live connection, if nobody else did before.
-func (k *keeper) expel(c *conn, reason CloseReason, leaf *x509.Certificate, why error) {
-	if k.register.evict(c) {
-		_ = c.Conn.Close() // the raw one: what is above it ends by that, streams first
-		k.closed(c, reason, leaf, why)
+// expel closes a live connection, and tells whether nobody else did before.
+func (k *keeper) expel(c *conn, reason CloseReason, leaf *x509.Certificate, why error) bool {
+	if !k.register.evict(c) {
+		return false
 	}
+	_ = c.Conn.Close() // the raw one: what is above it ends by that, streams first
+	k.closed(c, reason, leaf, why)
+	return true
 }
 
 // material is the generation in force, or nil without one.

@@ -21,6 +21,10 @@ type secretState struct {
 	granted map[string]*typeState // referred and some of withheld, by the version of those
 }
 
+// maxGrants bounds how many different grants are remembered: a policy that changes for
+// months, while the resources don't, would have all that it ever gave kept.
+const maxGrants = 1 << 14
+
 // newSecretState divides the secrets among types, which are of a whole generation. It
 // returns that of one of the sources if it is the same.
 func newSecretState(types []*typeState, sources []*generation) *secretState {
@@ -62,7 +66,7 @@ func (s *secretState) grant(key string, more []*resource) *typeState {
 	t := &typeState{
 		id: states.Add(1), url: s.whole.url, version: versionOf(s.referred.all, more), all: more, below: s.referred,
 	}
-	if s.granted == nil {
+	if s.granted == nil || len(s.granted) >= maxGrants {
 		s.granted = make(map[string]*typeState)
 	}
 	s.granted[key] = t
@@ -96,7 +100,7 @@ func (g *generation) granted(names []string) *generation {
 	}
 	view := &generation{types: slices.Clone(g.types), secrets: g.secrets}
 	view.types[secretIndex] = g.secrets.grant(key, more)
-	if g.grants == nil {
+	if g.grants == nil || len(g.grants) >= maxGrants {
 		g.grants = make(map[string]*generation)
 	}
 	g.grants[key] = view

@@ -154,7 +154,7 @@ func (s *session[Req]) take(req Req) error {
 	}
 	w := s.watches[i]
 	s.answered(w, req)
-	state := s.current().types[i]
+	state := s.current(i)
 	err = s.variant.take(w, req, state, s.legacy && isWhole(typeURL))
 	s.cameWith(w, state)
 	if i == secretIndex {
@@ -168,12 +168,12 @@ func (s *session[Req]) take(req Req) error {
 	return err
 }
 
-// current is the generation that the client is being brought to.
-func (s *session[Req]) current() *generation {
-	if s.target != nil {
-		return s.target
+// current is the state of the type at a place that the client is being brought to.
+func (s *session[Req]) current(i int) *typeState {
+	if s.target != nil && s.ordered(i) {
+		return s.target.types[i]
 	}
-	return s.core.of(s.node.group).generation.granted(s.admitted.pass.Secrets)
+	return s.core.of(s.node.group).generation.granted(s.admitted.pass.Secrets).types[i]
 }
 
 // renew asks the gate again about a client that is in, if it may decide otherwise by

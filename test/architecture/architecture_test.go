@@ -56,6 +56,7 @@ var rooms = map[string]struct {
 	"internal/resources/gentypes": {nil, "a generator runs before what it generates"},
 	"internal/revocation":         {[]string{"internal/files", "internal/pemfile"}, "whether a certificate is revoked is asked by the door, and is the same for every peer and every CA"},
 	"internal/xds":                {[]string{"internal/resources"}, "the server is given its credentials and never builds them"},
+	"test/access":                 {nil, "an oracle knows nothing of what it judges: its tests have no more than TestTheOracleKnowsNothingOfWhatItJudges lets them"},
 	"test/contour":                {[]string{"test/envoy", "test/process"}, "the tests' contour is the real binary, which has flags and no packages"},
 	"test/envoy":                  {[]string{"internal/resources", "test/process"}, "the tests' Envoy is the same for every room; it knows resources by their message types alone"},
 	"test/process":                {nil, "how a process ends with its test has nothing to do with what it is"},
@@ -142,6 +143,20 @@ func ruleFor(path string) string {
 		}
 	}
 	return longest
+}
+
+// TestTheOracleKnowsNothingOfWhatItJudges lets the matrix of test/access make
+// certificates and start the binary, and no more.
+func TestTheOracleKnowsNothingOfWhatItJudges(t *testing.T) {
+	out, err := exec.Command("go", "list", "-tags", "long", "-f", `{{join .TestImports "\n"}}`, module+"test/access").Output()
+	if err != nil || len(out) == 0 {
+		t.Fatalf("got %s, %v", out, err)
+	}
+	for imported := range strings.FieldsSeq(string(out)) {
+		if other, ours := strings.CutPrefix(imported, module); ours && other != "internal/certtest" && other != "test/contour" {
+			t.Errorf("test/access imports %s, and must not", other)
+		}
+	}
 }
 
 // TestViperStaysInOneFile keeps the layering of settings in one place: the rules

@@ -37,6 +37,7 @@ type arrival struct {
 func arrivals() []arrival {
 	var all []arrival
 	all = append(all, arrivalsByCertificate()...)
+	all = append(all, arrivalsOfTheKnown()...)
 	all = append(all, arrivalsByProtocol()...)
 	all = append(all, arrivalsThatRefuse()...)
 	return append(all, arrivalsThatEndEarly()...)

@@ -95,18 +95,17 @@ func (d *folder) render(s *site) map[string]string {
 `, s.route, s.cluster)),
 		"clusters.yaml":  strings.ReplaceAll(s.clusters(), "SOURCE", d.source),
 		"endpoints.yaml": s.endpoints(),
-		"secrets.yaml": list(fmt.Sprintf(`
-- "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret
-  name: %s
-  tls_certificate:
-    certificate_chain:
-      inline_string: |
-        %s
-    private_key:
-      inline_string: |
-        %s
-`, s.secret, indent(string(d.pair.CertPEM())), indent(string(d.pair.KeyPEM(d.t))))),
+		"secrets.yaml":   list(d.secrets(s)...),
 	}
+}
+
+func (d *folder) secrets(s *site) []string {
+	certificate, key := indent(string(d.pair.CertPEM())), indent(string(d.pair.KeyPEM(d.t)))
+	all := []string{fmt.Sprintf(secretYAML, s.secret, certificate, key)}
+	if s.spare != "" {
+		all = append(all, fmt.Sprintf(secretYAML, s.spare, certificate, key))
+	}
+	return all
 }
 
 func (d *folder) listeners(s *site) string {

@@ -20,6 +20,8 @@ type site struct {
 	// route, cluster, service and secret are names. The service is that of the
 	// cluster's endpoint set.
 	route, cluster, service, secret string
+	// spare is the name of a secret that nothing refers to; empty is none.
+	spare string
 	// tune is part of the cluster, so that another one replaces it.
 	tune int
 	// static clusters have their endpoints inline.
