@@ -119,10 +119,11 @@ func (g *Guard) follow() {
 
 // Check implements [handshake.Guard].
 func (g *Guard) Check(chains [][]*x509.Certificate) error {
-	if denial := g.check(chains); denial != nil { //nolint:revive // a nil of its type would be an error
-		return denial
+	denial := g.check(chains)
+	if denial == nil {
+		return nil // and no nil of its type, which would be an error
 	}
-	return nil
+	return denial
 }
 
 // Denied implements [handshake.Guard]. The door logs what it acts upon.
