@@ -21,6 +21,8 @@ func (k *kubelet) contents(v corev1.Volume) (files content, mode *int32) {
 	switch {
 	case v.Secret != nil:
 		return k.content("Secret "+v.Secret.SecretName, false), v.Secret.DefaultMode
+	case v.ConfigMap != nil:
+		return k.content("ConfigMap "+v.ConfigMap.Name, isTrue(v.ConfigMap.Optional)), v.ConfigMap.DefaultMode
 	case v.Projected != nil:
 		files = make(content)
 		for _, s := range v.Projected.Sources {

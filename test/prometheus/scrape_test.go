@@ -24,15 +24,19 @@ import (
 const attempts = 10
 
 // TestARealPrometheus lets a served Envoy, health checks and strangers at a contour
-// that Prometheus scrapes. Another one beside it has the metrics of the other provider
-// of credentials. The alerts that are waited for have no time to wait
-// before they fire, so that no rule is changed for this test.
+// that Prometheus scrapes, and clients that are denied what they ask for at another,
+// which has an access policy and a revocation list. Others beside them have the metrics
+// of the other providers of credentials. The alerts that are waited for have no time to
+// wait before they fire, so that no rule is changed for this test.
 func TestARealPrometheus(t *testing.T) {
 	ca := certtest.NewCA(t, "channel")
 	contour := serve(t, ca, "file")
-	prometheus := startPrometheus(t, contour.Metrics, serve(t, ca, "watch").Metrics, serveGenerated(t).Metrics)
+	guarded := serveGuarded(t, ca)
+	prometheus := startPrometheus(t, contour.Metrics, guarded.Metrics, serve(t, ca, "watch").Metrics, serveGenerated(t).Metrics)
 	// A rise is seen between two scrapes.
-	prometheus.waitFor(`count_over_time(` + failures + `{reason="no_certificate"}[1m]) > 1`)
+	for _, instance := range []string{contour.Metrics, guarded.Metrics} {
+		prometheus.waitFor(`count_over_time(` + failures + `{reason="no_certificate", instance="` + instance + `"}[1m]) > 1`)
+	}
 
 	startEnvoy(t, ca, contour)
 	prometheus.waitFor(`contour_xds_streams{service="ads", protocol="delta"} == 1`)
@@ -41,8 +45,9 @@ func TestARealPrometheus(t *testing.T) {
 	knock(t, contour.XDS, ca, nil)
 	knock(t, contour.XDS, ca, certtest.NewCA(t, "another").Issue(t, certtest.Client()))
 	callAsAnEnvoy(t, contour.XDS, ca)
+	guarded.provoke(t)
 
-	t.Run("raises the alerts for refused handshakes and a denied call, and none for health checks", func(t *testing.T) {
+	t.Run("raises the alerts for refused handshakes and for what was denied, and none for health checks", func(t *testing.T) {
 		wantAlerts(t, prometheus)
 	})
 	t.Run("has every metric and label that rules and dashboard name", func(t *testing.T) {
@@ -129,15 +134,23 @@ func callAsAnEnvoy(t *testing.T, address string, ca *certtest.CA) {
 }
 
 // wantAlerts waits for the alerts that are due, and holds Prometheus to raising no
-// other. The certificates of this test end within a day, and that is said, too.
+// other. The certificates and the revocation list of this test end within a day, and that
+// is said, too.
 func wantAlerts(t *testing.T, prometheus *server) {
 	t.Helper()
 	want := []string{
 		"ContourCertificateEndsWithin7Days ca critical docs/howto/replacing-certificates.md#replace-the-ca",
 		"ContourCertificateEndsWithin7Days leaf critical docs/howto/replacing-certificates.md#replace-a-key-pair",
+		"ContourGroupsDenied group_forbidden warning docs/howto/access-policy.md#5-watch",
 		"ContourHandshakesRefused no_certificate warning docs/reference/handshake-failures.md#no_certificate",
+		"ContourHandshakesRefused no_identity warning docs/reference/handshake-failures.md#no_identity",
+		"ContourHandshakesRefused no_rule warning docs/reference/handshake-failures.md#no_rule",
+		"ContourHandshakesRefused own_certificate warning docs/reference/handshake-failures.md#own_certificate",
 		"ContourHandshakesRefused unknown_ca warning docs/reference/handshake-failures.md#unknown_ca",
 		"ContourRecycleCallsDenied  warning docs/howto/certificates-with-certgen.md#when-a-call-is-denied",
+		"ContourRequestsDenied secret_forbidden warning docs/howto/access-policy.md#5-watch",
+		"ContourRevocationListEndsWithin1Day  critical docs/howto/revocation.md#when-contour-does-not-know",
+		"ContourRevokedCertificateUsed  warning docs/howto/revocation.md#3-see-that-it-is-out",
 	}
 	envoy.Eventually(t, deadline, "the alerts fire", func() error {
 		alerts, err := prometheus.firing()
