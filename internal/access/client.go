@@ -71,12 +71,12 @@ func (g *Guard) See(c Client) error {
 // deny is the one place where the denial of a request is counted and logged.
 func (g *Guard) deny(reason Reason, c Client, attrs ...any) {
 	g.denied.WithLabelValues(string(reason)).Inc()
-	g.denials.Event(slog.LevelWarn, string(reason), c.Remote, func() []any {
-		who := identity.Identity{}
-		if c.Leaf != nil {
-			who = identity.Of(c.Leaf)
-		}
-		return append([]any{"identity", who.String(), "group", bounded(c.Group), "node", bounded(c.NodeID)}, attrs...)
+	who := identity.Identity{}
+	if c.Leaf != nil {
+		who = identity.Of(c.Leaf)
+	}
+	g.denials.Event(slog.LevelWarn, string(reason), who.String(), c.Remote, func() []any {
+		return append([]any{"group", bounded(c.Group), "node", bounded(c.NodeID)}, attrs...)
 	})
 }
 

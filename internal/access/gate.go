@@ -30,7 +30,9 @@ func (g gate) Join(client *peer.Peer, group, nodeID string) (xds.Pass, error) {
 	return xds.Pass{
 		Identity: grant.Identity, Rule: grant.Rules, Secrets: grant.Secrets,
 		Withheld: func(secret string) { g.guard.Withheld(who, grant.Rules, secret) },
-		Expel:    func(why error) { proven.Expel(handshake.Forbidden, why) },
+		Expel: func(why error) {
+			proven.Expel(handshake.Forbidden, &handshake.Denial{Reason: handshake.NoRule, Identity: grant.Identity, Err: why})
+		},
 	}, nil
 }
 

@@ -11,7 +11,6 @@ package access
 import (
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -123,6 +122,9 @@ func (g *Guard) Check(chains [][]*x509.Certificate) error {
 	if denial == nil {
 		return nil // and no nil of its type, which would be an error
 	}
+	if len(chains) > 0 {
+		denial.Identity = identity.Of(chains[0][0]).String()
+	}
 	return denial
 }
 
@@ -178,5 +180,5 @@ func (g *Guard) checkPolicy(leaf *x509.Certificate) *handshake.Denial {
 	if !id.Known() {
 		reason, why = handshake.NoIdentity, &identity.Denial{Reason: identity.NoIdentity}
 	}
-	return &handshake.Denial{Reason: reason, Close: handshake.Forbidden, Err: fmt.Errorf("%s: %w", id, why)}
+	return &handshake.Denial{Reason: reason, Close: handshake.Forbidden, Err: why}
 }

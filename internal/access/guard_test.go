@@ -62,7 +62,9 @@ const policyText = `rules:
 func newGuard(t *testing.T, policy string, lists bool) *guarded {
 	t.Helper()
 	ca := certtest.NewCA(t, "root")
-	g := &guarded{t: t, ca: ca, server: ca.Issue(t, certtest.Server()), registry: prometheus.NewPedanticRegistry(), log: &logtest.Buffer{}}
+	server := certtest.Server()
+	server.DNSNames = append(server.DNSNames, "contour.example.org")
+	g := &guarded{t: t, ca: ca, server: ca.Issue(t, server), registry: prometheus.NewPedanticRegistry(), log: &logtest.Buffer{}}
 	log := slog.New(slog.NewTextHandler(g.log, nil))
 	cfg := access.Config{
 		Provider: fixed{credentials.NewMaterial(g.server.Chain, g.server.Key, []*x509.Certificate{ca.Cert}, time.Now())},
@@ -180,6 +182,15 @@ func TestWhoIsLetIn(t *testing.T) {
 			return &certtest.Pair{Chain: g.ca.Certify(g.t, certtest.Client(), g.server.Key), Key: g.server.Key}
 		}, access.OwnCertificate, ""},
 		{"another server of the same name", "", func(g *guarded) *certtest.Pair { return g.ca.Issue(g.t, certtest.Server()) }, access.OwnCertificate, ""},
+		{"the server's name in capitals, for everything", "", func(g *guarded) *certtest.Pair {
+			return g.ca.Issue(g.t, certtest.Leaf{DNSNames: []string{strings.ToUpper(certtest.ServerName)}})
+		}, access.OwnCertificate, ""},
+		{"a wildcard that stands for the server's name", "", func(g *guarded) *certtest.Pair {
+			return g.ca.Issue(g.t, certtest.Leaf{DNSNames: []string{"*.example.org"}})
+		}, access.OwnCertificate, ""},
+		{"a name beside the server's, for everything", "", func(g *guarded) *certtest.Pair {
+			return g.ca.Issue(g.t, certtest.Leaf{DNSNames: []string{"envoy.example.org"}})
+		}, "", ""},
 		{"the server's name, for clients alone", "", func(g *guarded) *certtest.Pair { return g.issue(certtest.ServerName) }, "", ""},
 		{"the server's name, for everything", "", func(g *guarded) *certtest.Pair {
 			return g.ca.Issue(g.t, certtest.Leaf{DNSNames: []string{certtest.ServerName}, Usages: []x509.ExtKeyUsage{}})

@@ -15,7 +15,7 @@ import (
 func (m *Material) IsOwn(client *x509.Certificate) bool {
 	own := m.chain[0]
 	return slices.Equal(client.RawSubjectPublicKeyInfo, own.RawSubjectPublicKeyInfo) ||
-		mayServe(client) && shareName(client, own)
+		mayServe(client) && bearsNameOf(client, own)
 }
 
 // mayServe goes by the extended key usage; a certificate without any may be used for
@@ -25,11 +25,13 @@ func mayServe(cert *x509.Certificate) bool {
 		slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageServerAuth) || slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageAny)
 }
 
-// shareName compares the names by which a client checks a server.
-func shareName(a, b *x509.Certificate) bool {
-	return slices.ContainsFunc(a.DNSNames, func(name string) bool { return slices.Contains(b.DNSNames, name) }) ||
-		slices.ContainsFunc(a.IPAddresses, func(ip net.IP) bool { return slices.ContainsFunc(b.IPAddresses, ip.Equal) }) ||
-		slices.ContainsFunc(a.URIs, func(uri *url.URL) bool {
-			return slices.ContainsFunc(b.URIs, func(other *url.URL) bool { return uri.String() == other.String() })
+// bearsNameOf reports whether a certificate would be taken for one of the names of the
+// server's, as those who connect check it: in whatever case, and by a wildcard of its own
+// (RFC 9525, section 6.3).
+func bearsNameOf(cert, own *x509.Certificate) bool {
+	return slices.ContainsFunc(own.DNSNames, func(name string) bool { return cert.VerifyHostname(name) == nil }) ||
+		slices.ContainsFunc(own.IPAddresses, func(ip net.IP) bool { return slices.ContainsFunc(cert.IPAddresses, ip.Equal) }) ||
+		slices.ContainsFunc(own.URIs, func(uri *url.URL) bool {
+			return slices.ContainsFunc(cert.URIs, func(other *url.URL) bool { return uri.String() == other.String() })
 		})
 }

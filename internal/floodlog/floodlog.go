@@ -3,6 +3,7 @@
 package floodlog
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"maps"
@@ -19,7 +20,7 @@ const (
 )
 
 // A Log logs each event once, and a flood of them as a flood: the first few of a
-// reason one by one, and how many more there were when the interval is over. It is
+// source one by one, and how many more there were when the interval is over. It is
 // safe for concurrent use.
 type Log struct {
 	log       *slog.Logger
@@ -27,10 +28,17 @@ type Log struct {
 	one, more string // the messages
 
 	mu     sync.Mutex // guards floods
-	floods map[string]*flood
+	floods map[source]*flood
 }
 
-// A flood is what happened of one reason since its interval began.
+// A source is what events are summed up by: their reason, and whose they are where that
+// is proven, so that nobody's flood hides what another does. Strangers are one.
+type source struct{ reason, identity string }
+
+// maxSources bounds the identities that are told apart at a time.
+const maxSources = 1024
+
+// A flood is what happened of one source since its interval began.
 type flood struct {
 	level            slog.Level
 	logged, withheld int
@@ -48,26 +56,30 @@ func New(logger *slog.Logger, interval time.Duration, one, more string) *Log {
 	if interval == 0 {
 		interval = defaultInterval
 	}
-	return &Log{log: logger, interval: interval, one: one, more: more, floods: make(map[string]*flood)}
+	return &Log{log: logger, interval: interval, one: one, more: more, floods: make(map[source]*flood)}
 }
 
-// Event logs one, or sums it up. The level is the reason's own, and attrs is asked
-// for the rest of the line if there is to be one.
-func (l *Log) Event(level slog.Level, reason, remote string, attrs func() []any) {
-	if !l.log.Enabled(context.Background(), level) || !l.note(level, reason, remote) {
+// Event logs one, or sums it up. The level is the reason's own, identity is who is
+// proven to be at the other end, or "", and attrs is asked for the rest of the line if
+// there is to be one.
+func (l *Log) Event(level slog.Level, reason, identity, remote string, attrs func() []any) {
+	if !l.log.Enabled(context.Background(), level) || !l.note(level, source{reason, identity}, remote) {
 		return
 	}
-	l.log.Log(context.Background(), level, l.one, append([]any{"remote", remote, "reason", reason}, attrs()...)...) //nolint:sloglint // a constant of the caller's
+	l.log.Log(context.Background(), level, l.one, append(source{reason, identity}.attrs("remote", remote), attrs()...)...) //nolint:sloglint // a constant of the caller's
 }
 
 // note counts an event, and tells whether it is to have a line of its own.
-func (l *Log) note(level slog.Level, reason, remote string) bool {
+func (l *Log) note(level slog.Level, of source, remote string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	f := l.floods[reason]
+	if l.floods[of] == nil && len(l.floods) >= maxSources {
+		of.identity = ""
+	}
+	f := l.floods[of]
 	if f == nil {
-		f = &flood{level: level, timer: time.AfterFunc(l.interval, func() { l.ebb(reason) })}
-		l.floods[reason] = f
+		f = &flood{level: level, timer: time.AfterFunc(l.interval, func() { l.ebb(of) })}
+		l.floods[of] = f
 	}
 	if f.logged < linesPerInterval {
 		f.logged++
@@ -78,27 +90,38 @@ func (l *Log) note(level slog.Level, reason, remote string) bool {
 	return false
 }
 
-// ebb ends the interval of a reason.
-func (l *Log) ebb(reason string) {
+// attrs are those of a line, behind others.
+func (s source) attrs(before ...any) []any {
+	all := append(before, "reason", s.reason)
+	if s.identity != "" {
+		all = append(all, "identity", s.identity)
+	}
+	return all
+}
+
+// ebb ends the interval of a source.
+func (l *Log) ebb(of source) {
 	l.mu.Lock()
-	f := l.floods[reason]
-	delete(l.floods, reason)
+	f := l.floods[of]
+	delete(l.floods, of)
 	l.mu.Unlock()
 	if f == nil || f.withheld == 0 {
 		return
 	}
-	l.log.Log(context.Background(), f.level, l.more, "reason", reason, "count", f.withheld, "interval", l.interval, "last_remote", f.lastRemote) //nolint:sloglint // as well
+	l.log.Log(context.Background(), f.level, l.more, append(of.attrs(), "count", f.withheld, "interval", l.interval, "last_remote", f.lastRemote)...) //nolint:sloglint // as well
 }
 
 // Close ends every interval, and logs what it summed up.
 func (l *Log) Close() {
 	l.mu.Lock()
-	reasons := slices.Sorted(maps.Keys(l.floods))
+	sources := slices.SortedFunc(maps.Keys(l.floods), func(a, b source) int {
+		return cmp.Or(cmp.Compare(a.reason, b.reason), cmp.Compare(a.identity, b.identity))
+	})
 	for _, f := range l.floods {
 		f.timer.Stop()
 	}
 	l.mu.Unlock()
-	for _, reason := range reasons {
-		l.ebb(reason)
+	for _, of := range sources {
+		l.ebb(of)
 	}
 }

@@ -44,7 +44,7 @@ const closedHelp = "Connections on the xDS port that this server closed after th
 // a client that has a new certificate comes back at once, and the refusal of one that
 // has not is.
 func (d *Door) closed(c *conn, reason CloseReason, leaf *x509.Certificate, err error) {
-	d.closings.Event(slog.LevelInfo, string(reason), c.RemoteAddr().String(), func() []any {
+	d.closings.Event(slog.LevelInfo, string(reason), identityIn(err), c.RemoteAddr().String(), func() []any {
 		return append([]any{"error", bounded(err.Error())}, describe(leaf)...)
 	})
 	d.metrics.closed.WithLabelValues(string(reason)).Inc()

@@ -2,6 +2,7 @@ package handshake
 
 import (
 	"crypto/x509"
+	"errors"
 )
 
 // A Guard looks closer at clients whose chain is good: at who they are, and whether
@@ -27,8 +28,19 @@ type Denial struct { //nolint:errname // it says what a guard did
 	// Optional. Close is for what reason a live connection is closed; empty means that
 	// it lives on, and only newcomers are refused.
 	Close CloseReason
+	// Optional. Identity is who the client is, for the log; empty means that nobody asked.
+	Identity string
 	// Err says more, for the log.
 	Err error
+}
+
+// identityIn is that of the denial in an error's chain, or "".
+func identityIn(err error) string {
+	var denial *Denial
+	if !errors.As(err, &denial) {
+		return ""
+	}
+	return bounded(denial.Identity)
 }
 
 // Error is that of Err.

@@ -11,7 +11,7 @@ import (
 
 // logRefusal logs why a handshake failed, and whose it was.
 func (d *Door) logRefusal(c *conn, reason Reason, err error) {
-	d.refusals.Event(level(reason), string(reason), c.RemoteAddr().String(), func() []any {
+	d.refusals.Event(level(reason), string(reason), identityIn(err), c.RemoteAddr().String(), func() []any {
 		attrs := []any{"error", bounded(err.Error())}
 		if c.seen.alert != 0 {
 			attrs = append(attrs, "alert", tls.AlertError(c.seen.alert).Error())

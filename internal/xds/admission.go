@@ -1,6 +1,8 @@
 package xds
 
 import (
+	"slices"
+
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
@@ -17,6 +19,8 @@ type admission struct {
 	revised <-chan struct{}
 	// withheld are the secrets that the client asked for and was not given.
 	withheld map[string]struct{}
+	// barred are the secrets that it had by an earlier pass, and may have no more.
+	barred map[string]struct{}
 }
 
 // enter asks the gate about the client, which says that it is n. A pass that it has is
@@ -27,8 +31,25 @@ func (a *admission) enter(n *node) error {
 	if err != nil {
 		return status.Error(codes.PermissionDenied, err.Error())
 	}
+	a.bar(pass)
 	a.pass = pass
 	return nil
+}
+
+// bar notes what the next pass takes from the client.
+func (a *admission) bar(next Pass) {
+	for _, name := range a.pass.Secrets {
+		if _, still := slices.BinarySearch(next.Secrets, name); still {
+			continue
+		}
+		if a.barred == nil {
+			a.barred = make(map[string]struct{})
+		}
+		a.barred[name] = struct{}{}
+	}
+	for _, name := range next.Secrets {
+		delete(a.barred, name)
+	}
 }
 
 // overdue tells whether the gate may decide otherwise than when it was asked.

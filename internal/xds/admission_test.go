@@ -2,6 +2,7 @@ package xds_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -196,4 +197,45 @@ func (p *peer) wantDenied(words string) {
 	if status.Code(p.err) != codes.PermissionDenied || !strings.Contains(p.err.Error(), words) {
 		p.t.Errorf("the stream ended with %v", p.err)
 	}
+}
+
+// TestASecretThatIsWithdrawnGoesAtOnce has a client lose a grant while it drains a
+// listener, for whose sake what nothing refers to any more is kept otherwise.
+func TestASecretThatIsWithdrawnGoesAtOnce(t *testing.T) {
+	bothVariants(t, func(t *testing.T, delta bool) {
+		gate := newRevised("other")
+		f := start(t, func(cfg *xds.Config) {
+			cfg.Gate, cfg.Snapshots, cfg.ListenerDrain = gate, snapshot(t, twoSecrets+listenerAt(1)), time.Hour
+		})
+		p := newPeer(t, f.conn, delta)
+		p.subscribe("secret", []string{"*"}, nil)
+		p.has("other", "referred")
+		p.subscribe("listener", nil, nil)
+		p.next()
+		p.answer("listener", false)
+		f.Publish(snapshot(t, twoSecrets+listenerAt(2))) // it drains the one before
+		p.next()
+		p.answer("listener", false)
+		gate.revise(nil)
+		if delta {
+			p.has("referred")
+			return
+		}
+		// This variant can't take a secret back, but what it is sent from now on lacks it.
+		f.Publish(snapshot(t, strings.Replace(twoSecrets, "inline_string: one", "inline_string: three", 1)+listenerAt(2)))
+		for u := p.next(); ; u = p.next() {
+			if u.label != "secret" {
+				continue
+			}
+			if _, there := u.changed["other"]; there {
+				t.Errorf("it is sent %s", u)
+			}
+			return
+		}
+	})
+}
+
+// listenerAt is a listener on a port.
+func listenerAt(port int) string {
+	return fmt.Sprintf("- {\"@type\": %s, name: l, address: {socket_address: {address: 127.0.0.1, port_value: %d}}}\n", typeURL("listener"), port)
 }

@@ -129,7 +129,7 @@ func (delta) due(w *watch, now *typeState, how extent) *response {
 	}
 	resp := newResponse()
 	if w.wildcard && len(w.stale) == 0 && len(had) == 0 {
-		resp.shared, resp.resources, resp.told = [][]byte{d.deltaFields()}, len(d.changed), d.names()
+		resp.shared, resp.resources, resp.told = d.deltaFields(), len(d.changed), d.names()
 	} else {
 		lacking := w.lacking(now, d, had, &gone)
 		resp.share(lacking, deltaField)

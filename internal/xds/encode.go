@@ -84,13 +84,22 @@ func join(all []*resource, field func(*resource) []byte) []byte {
 func sotwField(r *resource) []byte  { return r.sotw }
 func deltaField(r *resource) []byte { return r.delta }
 
-// sotwFields is all resources of the state.
-func (s *typeState) sotwFields() []byte {
-	return s.fields.get(func() []byte { return join(s.list(), sotwField) })
+// sotwFields is all resources of the state. What a state adds to another stands behind
+// what it has in common with others that do.
+func (s *typeState) sotwFields() [][]byte {
+	own := s.fields.get(func() []byte { return join(s.all, sotwField) })
+	if s.below == nil {
+		return [][]byte{own}
+	}
+	return append(s.below.sotwFields(), own)
 }
 
-func (d *diff) deltaFields() []byte {
-	return d.fields.get(func() []byte { return join(d.changed, deltaField) })
+// deltaFields is what changed, in the same manner.
+func (d *diff) deltaFields() [][]byte {
+	if d.below != nil {
+		return append(d.below.deltaFields(), join(d.added, deltaField))
+	}
+	return [][]byte{d.fields.get(func() []byte { return join(d.changed, deltaField) })}
 }
 
 // versionOf is the version of a set that is not the whole: a hash of names and

@@ -184,7 +184,7 @@ func (s *typeState) list() []*resource {
 func (s *typeState) held(has heldList) (current []bool, gone map[string]struct{}, err error) {
 	all := s.list()
 	current, gone = make([]bool, len(all)), make(map[string]struct{})
-	places := s.places.of(all)
+	places := s.placesOf(all)
 	err = has.each(func(name, version []byte) {
 		if i, ok := places[string(name)]; ok {
 			current[i] = all[i].version == string(version)
@@ -195,11 +195,25 @@ func (s *typeState) held(has heldList) (current []bool, gone map[string]struct{}
 	return current, gone, err
 }
 
+// placesOf finds a name in the list of all. What stands on another does not remember it,
+// since it is as long as all that is below.
+func (s *typeState) placesOf(all []*resource) map[string]int {
+	if s.below != nil {
+		return new(onceIndex).of(all)
+	}
+	return s.places.of(all)
+}
+
 // A diff is what changed between two states of a type. It is made once for all
 // streams that stood at the same state before.
 type diff struct {
 	changed []*resource // that are new or differ
 	removed []*resource // as they were
+
+	// below and added are changed in two parts, where it is all of a state that stands on
+	// another: what the other has, as others have it, and what is added.
+	below *diff
+	added []*resource
 
 	fields onceBytes       // changed as a field of a delta response
 	names  func() []string // of changed
@@ -232,6 +246,9 @@ func (s *typeState) since(earlier *typeState) *diff {
 		return d
 	}
 	d := compare(earlier, s)
+	if d.below != nil {
+		return d // it is as long as all that is below, and would be remembered by each that stands on it
+	}
 	if s.diffs == nil || len(s.diffs) >= maxDiffs {
 		s.diffs = make(map[uint64]*diff)
 	}

@@ -38,7 +38,7 @@ func (s *session[Req]) expelIfOverdue() {
 	if in.pass.Expel == nil || !in.overdue() {
 		return // it is not in yet, or has asked by itself
 	}
-	if err := in.enter(&node); err != nil {
+	if _, err := in.gate.Join(in.client, node.group, node.id); err != nil {
 		in.pass.Expel(err)
 	}
 }

@@ -121,7 +121,9 @@ func secretsOf(all []*resource) []string {
 // that differ between what is below, and what either state adds to it.
 func compareLayered(earlier, later *typeState) *diff {
 	if earlier == nil {
-		return compareLists(nil, later.list())
+		d := newDiff()
+		d.changed, d.below, d.added = later.list(), later.below.since(nil), later.all
+		return d
 	}
 	below := belowDiff(earlier, later)
 	names := slices.Concat(namesOf(below.changed), namesOf(below.removed), namesOf(earlier.above()), namesOf(later.above()))

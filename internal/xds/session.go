@@ -151,6 +151,7 @@ func (s *session[Req]) take(req Req) error {
 	}
 	if s.watches[i] == nil {
 		s.watches[i] = &watch{counts: &s.metrics.types[i]}
+		s.bar()
 	}
 	w := s.watches[i]
 	s.answered(w, req)
@@ -185,11 +186,19 @@ func (s *session[Req]) renew() error {
 	}
 	s.mu.Lock()
 	err := s.admitted.enter(&s.node)
+	s.bar()
 	s.mu.Unlock()
 	if expel := s.admitted.pass.Expel; err != nil && expel != nil {
 		expel(err)
 	}
 	return err
+}
+
+// bar has the watch of secrets know what the client may have no more.
+func (s *session[Req]) bar() {
+	if s.watches != nil && s.watches[secretIndex] != nil {
+		s.watches[secretIndex].barred = s.admitted.barred
+	}
 }
 
 // identify pins the node of the first request. Later ones may leave it out, and

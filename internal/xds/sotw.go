@@ -159,7 +159,7 @@ func (sotw) whole(w *watch, now *typeState, how extent, resp *response) string {
 		resp.share(w.leaving, sotwField)
 		return versionOf(set, w.leaving)
 	}
-	resp.shared, resp.resources = [][]byte{rest.sotwFields()}, rest.len()
+	resp.shared, resp.resources = rest.sotwFields(), rest.len()
 	if len(w.leaving) == 0 {
 		return rest.version
 	}

@@ -45,6 +45,10 @@ type watch struct {
 	// again with the next change.
 	refused map[string]struct{}
 
+	// barred are names that the client may not have any more, though it had them; shared
+	// with the [admission].
+	barred map[string]struct{}
+
 	// sent is the last response, acked the last one that was accepted, and refusal the
 	// last one that was refused, nil for none: for who looks at the stream alone.
 	sent, acked mark
@@ -221,6 +225,13 @@ func (s set) holds(r *resource) bool {
 	return ok
 }
 
+// withdrawn tells whether a name was taken from the client by who decides what it may
+// have: that is not kept until nothing refers to it.
+func (w *watch) withdrawn(name string) bool {
+	_, ok := w.barred[name]
+	return ok
+}
+
 // catchUp corrects what follows from base by what the client was told ahead, once it
 // is brought to a state. It returns what the client has of that state already.
 func (w *watch) catchUp(now *typeState, keep bool) (had []*resource) {
@@ -234,7 +245,7 @@ func (w *watch) catchUp(now *typeState, keep bool) (had []*resource) {
 		switch {
 		case r == nil && told.version == "":
 			gone[told.name] = struct{}{}
-		case r == nil && keep:
+		case r == nil && keep && !w.withdrawn(told.name):
 			gone[told.name] = struct{}{}
 			leaving = append(leaving, told)
 		case r != nil && r.version == told.version:
@@ -257,7 +268,7 @@ func (w *watch) settleLeaving(now *typeState, d *diff, keep bool) (gone []*resou
 		if !w.wants(r.name) || now.get(r.name) != nil {
 			continue // it is no concern of the client's any more, or is back
 		}
-		if keep {
+		if keep && !w.withdrawn(r.name) {
 			w.leaving = append(w.leaving, r)
 		} else {
 			gone = append(gone, r)
