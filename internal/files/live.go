@@ -29,6 +29,11 @@ type LiveConfig[T any] struct {
 	// else, since it is called once for each content. Its error says what is wrong and what
 	// to do; it names neither setting nor file, and holds nothing that may be secret.
 	Parse func([]byte) (T, error)
+	// Optional. Accept fails for a value that must not follow the one in force, which is
+	// then refused as one that does not parse; unset means that any may follow. It is
+	// called once for each content as long as before is in force, and without an error
+	// next is put in force. The same is true of its error as of that of Parse.
+	Accept func(next, before T) error
 	// Name is the file's part of the names of metrics, such as "access_policy".
 	Name string
 	// Optional. Where new values and refusals are logged; unset means nowhere.
@@ -59,8 +64,8 @@ type Live[T any] struct {
 
 	// The goroutine that follows alone touches these.
 	grace Grace[liveSight]
-	// bad is the last content that could not be parsed, and why: it is not parsed anew at
-	// each poll.
+	// bad is the last content that could not be parsed or was not accepted after what is
+	// in force, and why: it is not parsed anew at each poll.
 	bad      digest
 	badError error
 }
@@ -166,6 +171,9 @@ func (l *Live[T]) look(now time.Time) {
 		return
 	}
 	value, err := l.cfg.Parse(data)
+	if err == nil && l.cfg.Accept != nil {
+		err = l.cfg.Accept(value, l.Current())
+	}
 	if err != nil {
 		l.bad, l.badError = sum, err
 		l.wait(liveSight{content: sum}, err, now)
@@ -178,6 +186,7 @@ func (l *Live[T]) look(now time.Time) {
 func (l *Live[T]) take(next *living[T]) {
 	before := l.current.Swap(next)
 	close(before.superseded)
+	l.bad, l.badError = digest{}, nil // what could not follow the value of before may follow this one
 	l.grace.Rest()
 	l.metrics.succeeded.Inc()
 	l.metrics.pending.Set(0)

@@ -34,9 +34,14 @@ func parseWord(data []byte) (string, error) {
 
 func newLive(t *testing.T, path string, patience time.Duration) *live {
 	t.Helper()
+	return newLiveThat(t, path, patience, nil)
+}
+
+func newLiveThat(t *testing.T, path string, patience time.Duration, accepts func(next, before string) error) *live {
+	t.Helper()
 	log := &logtest.Buffer{}
 	l, err := files.NewLive(files.LiveConfig[string]{
-		Setting: "--word", Path: path, What: "word list", Parse: parseWord, Name: "word",
+		Setting: "--word", Path: path, What: "word list", Parse: parseWord, Accept: accepts, Name: "word",
 		Logger: slog.New(slog.NewTextHandler(log, nil)),
 		Poll:   10 * time.Millisecond, Settle: 2 * time.Millisecond, Patience: patience,
 	})
@@ -228,6 +233,30 @@ func TestLiveCountsEachContentOnce(t *testing.T) {
 	time.Sleep(patience) // and nothing more is said
 	l.wantCounts(1, 2, 0)
 	l.wantLines(3, "a changed file is in force")
+}
+
+// TestLiveKeepsWhatMayNotBeFollowed has words that must not get shorter, unless they begin
+// with another letter.
+func TestLiveKeepsWhatMayNotBeFollowed(t *testing.T) {
+	m := newMount(t, map[string]string{"a": "aaa"})
+	l := newLiveThat(t, m.path("a"), patience, func(next, before string) error {
+		if next[0] == before[0] && len(next) < len(before) {
+			return errors.New("the word is shorter than before; write a longer one")
+		}
+		return nil
+	})
+	write(t, m.path("a"), "a")
+	eventually(t, "it is counted", func() bool { return l.series("contour_word_reloads_total", "failure") == 1 })
+	time.Sleep(patience) // and it is tried again and again
+	l.wantCounts(0, 1, 1)
+	l.wantLines(1, `--word \"`+m.path("a")+`\": the word is shorter than before`)
+	l.wantCurrent("aaa")
+	write(t, m.path("a"), "b")
+	l.wantCurrent("b")
+	write(t, m.path("a"), "a") // which may follow that one
+	l.wantCurrent("a")
+	eventually(t, "it is counted", func() bool { return l.series("contour_word_reloads_total", "success") == 2 })
+	l.wantCounts(2, 1, 0)
 }
 
 func TestLiveCloseMayBeCalledAgainAndKeepsTheValue(t *testing.T) {

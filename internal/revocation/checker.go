@@ -59,7 +59,7 @@ type Config struct {
 }
 
 // Checker holds peers to the revocation lists of a file, and follows it. Lists that
-// can't be used leave the last good ones in force. It is safe for concurrent use, and a
+// can't be used, or are older than those in force, leave the last good ones in force. It is safe for concurrent use, and a
 // [prometheus.Collector] of its metrics.
 type Checker struct {
 	cfg     Config
@@ -77,7 +77,7 @@ func New(cfg Config) (*Checker, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	live, err := files.NewLive(files.LiveConfig[*Lists]{
-		Setting: Setting, Path: cfg.Path, What: "file of revocation lists", Name: "crl", Parse: Parse,
+		Setting: Setting, Path: cfg.Path, What: "file of revocation lists", Name: "crl", Parse: Parse, Accept: cfg.accept,
 		Logger: cfg.Logger, Poll: cfg.Poll, Settle: cfg.Settle, Patience: cfg.Patience,
 	})
 	if err != nil {
