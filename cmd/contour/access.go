@@ -105,20 +105,3 @@ func openPolicy(path string, log *slog.Logger) (*files.Live[*identity.Policy], e
 		Setting: "--" + policyFlag, Path: path, What: "access policy", Name: "access_policy", Parse: identity.ParsePolicy, Logger: log,
 	})
 }
-
-// validatePolicy checks a policy as serve would; "" is none.
-func validatePolicy(path string, out, errOut io.Writer) error {
-	if path == "" {
-		return nil
-	}
-	policy, err := openPolicy(path, nil)
-	if err != nil {
-		if _, printErr := fmt.Fprintln(errOut, err); printErr != nil {
-			return printErr
-		}
-		return fmt.Errorf("the access policy %s is not valid", path)
-	}
-	closeAll(policy)
-	_, err = fmt.Fprintf(out, "the access policy %s is valid\n", path)
-	return err
-}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/contour-xds/contour/internal/identity"
 	"github.com/contour-xds/contour/internal/resources"
 )
 
@@ -25,8 +26,10 @@ func newValidate() *cobra.Command {
 		Long: "Check a folder of resources exactly as contour serve does before it serves them, and print every\n" +
 			"error found. The exit status is 1 when there is one, for use in a pipeline. A warning, such as of a\n" +
 			"certificate that has expired, changes nothing about it. Without an error, a line says what every Envoy\n" +
-			"gets, and one for each group what its Envoys get, what every Envoy gets included. With --access-policy,\n" +
-			"the policy is checked as well.",
+			"gets, and one for each group what its Envoys get, what every Envoy gets included. A secret that nothing\n" +
+			"refers to is told apart, and warned of, since only a rule of an access policy brings it to an Envoy.\n" +
+			"With --access-policy, the policy is checked as well, and what it names compared with the folder: a\n" +
+			"warning says which secrets and groups are not there.",
 		Example: "  contour validate examples/resources\n" +
 			"  contour validate examples/resources --access-policy policy.yaml",
 		Args: cobra.ExactArgs(1),
@@ -61,10 +64,11 @@ func configFileFlag(flags *pflag.FlagSet) {
 // validate prints one finding a line, in the form that editors and pipelines know
 // from compilers, and sums up by its error or by what there is.
 func validate(cfg validateConfig, dir string, out, errOut io.Writer) error {
-	return errors.Join(validatePolicy(cfg.Policy, out, errOut), validateFolder(cfg, dir, out, errOut))
+	rules, err := validatePolicy(cfg.Policy, out, errOut)
+	return errors.Join(err, validateFolder(cfg, dir, rules, out, errOut))
 }
 
-func validateFolder(cfg validateConfig, dir string, out, errOut io.Writer) error {
+func validateFolder(cfg validateConfig, dir string, rules []identity.Rule, out, errOut io.Writer) error {
 	snapshots, err := resources.Read(resources.Config{Dir: dir, ExternalClusters: cfg.ExternalClusters})
 	var findings resources.Errors
 	if errors.As(err, &findings) {
@@ -78,30 +82,61 @@ func validateFolder(cfg validateConfig, dir string, out, errOut io.Writer) error
 	if err != nil {
 		return err
 	}
-	for _, warning := range snapshots.Warnings() {
+	if err := warn(cfg.Policy, rules, snapshots, errOut); err != nil {
+		return err
+	}
+	return summarize(snapshots, dir, out)
+}
+
+// warn says what is served and may not be what is meant, and what is served to nobody.
+func warn(policy string, rules []identity.Rule, snapshots *resources.Snapshots, errOut io.Writer) error {
+	warnings := snapshots.Warnings()
+	for _, secret := range snapshots.Unreferred() {
+		if !granted(rules, secret) {
+			warnings = append(warnings, secret.Finding)
+		}
+	}
+	for _, warning := range warnings {
 		warning.Problem = "warning: " + warning.Problem
 		if _, err := fmt.Fprintln(errOut, warning); err != nil {
 			return err
 		}
 	}
-	return summarize(snapshots, dir, out)
-}
-
-// summarize says what the Envoys of no group get, and those of each group.
-func summarize(snapshots *resources.Snapshots, dir string, out io.Writer) error {
-	if _, err := fmt.Fprintf(out, "%s is valid: %s\n", dir, counts(numberIn(snapshots.For("")))); err != nil {
-		return err
-	}
-	for _, group := range snapshots.Groups() {
-		if _, err := fmt.Fprintf(out, "%s, group %q: %s\n", dir, group, counts(numberIn(snapshots.For(group)))); err != nil {
+	for _, warning := range unmatched(rules, snapshots) {
+		if _, err := fmt.Fprintf(errOut, "%s: %s\n", policy, warning); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func numberIn(snapshot *resources.Snapshot) func(typeURL string) int {
-	return func(typeURL string) int { return len(snapshot.Resources(typeURL)) }
+// summarize says what the Envoys of no group get, and those of each group.
+func summarize(snapshots *resources.Snapshots, dir string, out io.Writer) error {
+	if _, err := fmt.Fprintf(out, "%s is valid: %s\n", dir, contents(snapshots.For(""))); err != nil {
+		return err
+	}
+	for _, group := range snapshots.Groups() {
+		if _, err := fmt.Fprintf(out, "%s, group %q: %s\n", dir, group, contents(snapshots.For(group))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// contents says how many resources of each type an Envoy gets, and how many secrets there
+// are besides, which it gets only where an access policy grants them.
+func contents(snapshot *resources.Snapshot) string {
+	referred := len(snapshot.Secrets())
+	said := counts(func(typeURL string) int {
+		if typeURL == resources.SecretURL {
+			return referred
+		}
+		return len(snapshot.Resources(typeURL))
+	})
+	if withheld := len(snapshot.Resources(resources.SecretURL)) - referred; withheld > 0 {
+		said += ", and " + plural(withheld, "secret") + " that nothing refers to"
+	}
+	return said
 }
 
 // counts says how many resources of each type there are.

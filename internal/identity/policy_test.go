@@ -145,3 +145,18 @@ func TestGrantsAreNotMixedUp(t *testing.T) {
 		t.Errorf("got %v and %v", mine, theirs)
 	}
 }
+
+func TestRules(t *testing.T) {
+	rules := parse(t, fleet).Rules()
+	var got []string
+	for _, r := range rules {
+		got = append(got, r.Name+": "+strings.Join(r.Groups, ",")+": "+strings.Join(r.Secrets, ","))
+	}
+	want := []string{"edge: ,edge: static-a,static-b", "web: edge,web: static-a,web-only", "everything: : ", "operators: : "}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if edge := rules[0]; !edge.Lists("edge-7") || !edge.Lists("") || edge.Lists("web") {
+		t.Error("a rule lists other groups than it lets join")
+	}
+}

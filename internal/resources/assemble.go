@@ -20,6 +20,9 @@ func assemble(all []*scope, before *Snapshots, now time.Time) *Snapshots {
 			next.warnings = append(next.warnings, u.warned(now)...)
 			for _, r := range u.resources {
 				next.counts[r.kind.URL]++
+				if r.kind.URL == SecretURL {
+					next.secrets = append(next.secrets, held{s.group, r})
+				}
 			}
 		}
 	}

@@ -63,6 +63,12 @@
 // Served with a warning are also a chain out of order, and in a bundle a CA that has
 // expired or a certificate that is no CA.
 //
+// # Which secrets an Envoy gets
+//
+// Those that the resources of its group refer to ([Resource.Secrets], [Snapshot.Secrets]),
+// and others only if an access policy grants them by name. A mapper of certificates that
+// takes names from connections is served with a warning, since no file has these names.
+//
 // # What a reading costs
 //
 // [Folder] does anew what a change asks for. It looks at the stamp of each file, parses

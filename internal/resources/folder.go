@@ -89,7 +89,7 @@ func (f *Folder) accept(snapshots *Snapshots) {
 	warned := make(map[Finding]bool, len(snapshots.warnings))
 	for _, w := range snapshots.warnings {
 		if !f.warned[w] {
-			f.cfg.Logger.Warn("serving a secret that may not be what is meant", "finding", w.String())
+			f.cfg.Logger.Warn("serving what may not be what is meant", "finding", w.String())
 		}
 		warned[w] = true
 	}

@@ -51,6 +51,7 @@ func (u *unit) gather(r *resource, v *visited) {
 	if sds, ok := v.message.Interface().(*tlsv3.SdsSecretConfig); ok && sds.GetSdsConfig() == nil {
 		u.static = append(u.static, newReference(r, v.path, secretType, sds.GetName()))
 	}
+	u.mapper(r, v)
 	for _, p := range planOf(v.message.Descriptor()) {
 		if !v.message.Has(p.field) {
 			continue

@@ -19,6 +19,8 @@ type resource struct {
 	name string
 	// free is what lets it name clusters that no file defines, by itself.
 	free freedom
+	// beside is true of the bundle that stands beside a pair.
+	beside bool
 	// served is what is made of it. It has no Message when the resource could not be
 	// decoded. The name still counts as defined then, so that one mistake is not
 	// reported as many.

@@ -74,7 +74,7 @@ func (s *secretReader) read() {
 	}
 	// cert-manager leaves it empty where it does not know the CA.
 	if authority && len(bytes.TrimSpace(s.content[authorityFile])) > 0 {
-		s.add(authorityFile, s.name+authoritySuffix, s.authority())
+		s.add(authorityFile, s.name+authoritySuffix, s.authority()).beside = true
 	}
 }
 
@@ -85,13 +85,14 @@ func (s *secretReader) has(file string) bool {
 
 // add adds a resource. One without a message has its name all the same, so that one
 // mistake is not reported as many.
-func (s *secretReader) add(file, name string, message *tlsv3.Secret) {
+func (s *secretReader) add(file, name string, message *tlsv3.Secret) *resource {
 	r := &resource{kind: secretKind, file: filepath.Join(s.dir, file), name: name}
 	if message != nil {
 		message.Name = name
 		r.message = message
 	}
 	s.unit.resources = append(s.unit.resources, r)
+	return r
 }
 
 func (s *secretReader) at(file string) Finding {

@@ -17,6 +17,8 @@ type Snapshots struct {
 	// counts are how many resources there are, by type URL.
 	counts   map[string]int
 	warnings Errors
+	// secrets are those of all groups.
+	secrets []held
 }
 
 // For returns what the Envoys get whose node.cluster is that name: what stands at the
@@ -41,7 +43,7 @@ func (s *Snapshots) Groups() []string { return slices.Sorted(maps.Keys(s.groups)
 func (s *Snapshots) Count(typeURL string) int { return s.counts[typeURL] }
 
 // Warnings returns what is served and yet may not be what is meant, such as a
-// certificate that has expired, as of when the folder was read. The caller owns it.
+// certificate that has expired or a secret whose name no file has, as of when the folder was read. The caller owns it.
 func (s *Snapshots) Warnings() []Finding { return slices.Clone(s.warnings) }
 
 // changed returns the names, that of the top among them as "", whose Envoys get

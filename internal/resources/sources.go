@@ -86,6 +86,8 @@ func sdsName(around *visited) []string {
 	return []string{sds.GetName()}
 }
 
+// prefetchedNames are those that are fetched before a connection needs them. What a
+// mapper names besides is taken where the mapper stands.
 func prefetchedNames(around *visited) []string {
 	config, _ := around.message.Interface().(*ondemandsecretv3.Config)
 	return config.GetPrefetchSecretNames()

@@ -62,6 +62,9 @@ func newKind(label string, m proto.Message, nameField protoreflect.Name) kind {
 	return kind{Type: Type{URL: urlPrefix + string(md.FullName()), Label: label}, descriptor: md, nameField: nameField}
 }
 
+// SecretURL is the type URL of secrets, of which an Envoy does not get all that there are.
+const SecretURL = urlPrefix + string(secretType)
+
 var secretKind, _ = servedKind(secretType)
 
 // servedKind returns the served type of that message, if it is one.

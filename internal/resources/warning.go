@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// warning is what is unwise about a secret that is served all the same: always, or
+// warning is what is unwise about a resource that is served all the same: always, or
 // outside of the time of a certificate.
 type warning struct {
 	finding Finding
