@@ -92,11 +92,11 @@ func (l *Log) note(level slog.Level, of source, remote string) bool {
 
 // attrs are those of a line, behind others.
 func (s source) attrs(before ...any) []any {
-	all := append(before, "reason", s.reason)
+	before = append(before, "reason", s.reason)
 	if s.identity != "" {
-		all = append(all, "identity", s.identity)
+		before = append(before, "identity", s.identity)
 	}
-	return all
+	return before
 }
 
 // ebb ends the interval of a source.

@@ -196,8 +196,11 @@ func (s *session[Req]) renew() error {
 
 // bar has the watch of secrets know what the client may have no more.
 func (s *session[Req]) bar() {
-	if s.watches != nil && s.watches[secretIndex] != nil {
-		s.watches[secretIndex].barred = s.admitted.barred
+	if len(s.watches) == 0 {
+		return // before the first request
+	}
+	if w := s.watches[secretIndex]; w != nil {
+		w.barred = s.admitted.barred
 	}
 }
 
