@@ -99,7 +99,7 @@ test: ## run all tests under the race detector, those with the real Envoy includ
 	test/outside/install $(SSLYZE_VERSION)
 	test/grpc/install $(GRPCIO_VERSION)
 	@# Many tests run the binary, which is built while they run: Go's cache would take their results for those of a new one.
-	go test -race -count=1 -timeout 10m ./...
+	go test -race -count=1 -timeout 20m ./...
 
 .PHONY: test-kubernetes
 test-kubernetes: ## apply examples/kubernetes to a real API server, which is built at the first time
