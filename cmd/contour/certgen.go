@@ -29,6 +29,7 @@ type certgenConfig struct {
 	authority      certgen.AuthorityConfig
 	server, client certgen.Leaf
 	output         outputConfig
+	overwrite      bool
 }
 
 func newCertgen() *cobra.Command {
@@ -61,6 +62,7 @@ func newCertgen() *cobra.Command {
 		flags.StringSlice("server-sans", defaultServerNames, "`names` of contour: what clients demand of it, as DNS:name or IP:address, or URI:SPIFFE-ID")
 		flags.StringSlice("client-sans", []string{"DNS:" + clientIdentity}, "`names` of Envoy, as DNS:name or URI:SPIFFE-ID")
 		lifetimeFlag(flags)
+		overwriteFlag(flags, "make a new CA and new certificates in place of those that are there, which are lost")
 	})
 	groups.group("Output", outputFlags)
 	groups.group("Settings", configFileFlag)
@@ -88,23 +90,30 @@ func loadCertgenConfig(cmd *cobra.Command) (certgenConfig, error) {
 		return cfg, fmt.Errorf("--lifetime %s is longer than --ca-lifetime %s; give a shorter one, or the CA a longer one",
 			certgen.FormatLifetime(cfg.server.Lifetime), certgen.FormatLifetime(cfg.authority.Lifetime))
 	}
+	if cfg.overwrite, err = s.overwrite(); err != nil {
+		return cfg, err
+	}
 	cfg.output, err = s.output()
 	return cfg, err
 }
 
 // makeAll makes what is missing, and says at the end how both sides are started.
 func makeAll(cfg certgenConfig, dir string, out, errOut io.Writer) error {
+	r := report{dir: dir, output: cfg.output, out: out, errOut: errOut}
+	all := []string{authorityFolder, serverIdentity, clientIdentity}
+	there := certgen.ReadFolder(dir).Exists
+	made := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return !cfg.overwrite && there(name) })
+	if len(made) == 0 {
+		return fmt.Errorf("%q has a CA and both certificates already; contour certgen renew %s issues them anew, and --overwrite makes all of it new, so that both sides need it at once", dir, dir)
+	}
+	if err := r.ready(slices.DeleteFunc(slices.Clone(made), func(name string) bool { return name == authorityFolder })); err != nil {
+		return err
+	}
 	folder, err := certgen.MakeFolder(dir, time.Now)
 	if err != nil {
 		return err
 	}
 	defer closeAll(folder)
-	r := report{dir: dir, output: cfg.output, out: out, errOut: errOut}
-	all := []string{authorityFolder, serverIdentity, clientIdentity}
-	made := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return !cfg.output.Overwrite && folder.Exists(name) })
-	if len(made) == 0 {
-		return fmt.Errorf("%q has a CA and both certificates already; contour certgen renew %s issues them anew, and --overwrite makes all of it new, so that both sides need it at once", dir, dir)
-	}
 	if err := keepOthers(folder, r.words(), all, made); err != nil {
 		return err
 	}
@@ -145,11 +154,11 @@ func keepOthers(folder *certgen.Folder, out io.Writer, all, made []string) error
 func makeOne(folder *certgen.Folder, cfg certgenConfig, name string) (certgen.Change, error) {
 	switch name {
 	case serverIdentity:
-		return folder.Issue(name, cfg.server, cfg.output.Overwrite)
+		return folder.Issue(name, cfg.server, cfg.overwrite)
 	case clientIdentity:
-		return folder.Issue(name, cfg.client, cfg.output.Overwrite)
+		return folder.Issue(name, cfg.client, cfg.overwrite)
 	}
-	return folder.MakeAuthority(cfg.authority, cfg.output.Overwrite)
+	return folder.MakeAuthority(cfg.authority, cfg.overwrite)
 }
 
 // withFolder runs do on a folder that is there.

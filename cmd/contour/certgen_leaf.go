@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -54,8 +55,12 @@ func newCertgenLeaf(side certgenSide) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			overwrite, err := s.overwrite()
+			if err != nil {
+				return err
+			}
 			r := report{dir: args[0], output: output, out: cmd.OutOrStdout(), errOut: cmd.ErrOrStderr()}
-			return issue(leaf, args[1], r)
+			return issue(leaf, args[1], overwrite, r)
 		},
 	}
 	groups := newFlagGroups(cmd, certgenPrefix)
@@ -63,15 +68,21 @@ func newCertgenLeaf(side certgenSide) *cobra.Command {
 		flags.StringSlice("sans", side.names, side.help)
 		lifetimeFlag(flags)
 		keyTypeFlag(flags)
+		overwriteFlag(flags, "issue it in place of one of that name, which is lost")
 	})
 	groups.group("Output", outputFlags)
 	groups.group("Settings", configFileFlag)
 	return cmd
 }
 
-func issue(leaf certgen.Leaf, name string, r report) error {
+func issue(leaf certgen.Leaf, name string, overwrite bool, r report) error {
 	return withFolder(r.dir, func(folder *certgen.Folder) error {
-		change, err := folder.Issue(name, leaf, r.output.Overwrite)
+		if overwrite || !folder.Exists(name) { // Issue says otherwise what is there
+			if err := r.ready([]string{name}); err != nil {
+				return err
+			}
+		}
+		change, err := folder.Issue(name, leaf, overwrite)
 		if err != nil {
 			return err
 		}
@@ -98,9 +109,6 @@ func newCertgenSecrets() *cobra.Command {
 			if err := s.decode(&output); err != nil {
 				return err
 			}
-			if err := output.checkOut(); err != nil {
-				return err
-			}
 			return printSecrets(output, args[0], args[1:], cmd.OutOrStdout())
 		},
 	}
@@ -114,6 +122,9 @@ func printSecrets(output outputConfig, dir string, names []string, out io.Writer
 	return withFolder(dir, func(folder *certgen.Folder) error {
 		identities, err := folder.Chosen(names)
 		if err != nil {
+			return err
+		}
+		if err := cmp.Or(output.checkOut(), output.checkNames(namesOf(identities))); err != nil {
 			return err
 		}
 		return output.write(identities, out)

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -61,7 +63,39 @@ func (r *report) print(folder *certgen.Folder, nothing string) error {
 	if err != nil {
 		return err
 	}
-	return r.output.write(identities, r.out)
+	if err := r.output.write(identities, r.out); err != nil {
+		return fmt.Errorf("%w; the certificates are made all the same, and contour certgen secrets %s hands them out", err, quoted(r.dir))
+	}
+	return nil
+}
+
+// ready looks, before anything is changed, whether the Secrets of these identities can
+// be handed out.
+func (r *report) ready(names []string) error {
+	if r.output.Format != formatKubernetes {
+		return nil
+	}
+	return cmp.Or(r.output.checkOut(), r.output.checkNames(names))
+}
+
+// readyFor is ready for identities that are there.
+func (r *report) readyFor(folder *certgen.Folder, names []string) error {
+	if r.output.Format != formatKubernetes {
+		return nil
+	}
+	identities, err := folder.Chosen(names)
+	if err != nil {
+		return err
+	}
+	return r.ready(namesOf(identities))
+}
+
+func namesOf(identities []*certgen.Identity) []string {
+	var names []string
+	for _, identity := range identities {
+		names = append(names, identity.Name)
+	}
+	return names
 }
 
 // authorityFolder is where a certgen.Folder keeps its CA.
@@ -140,23 +174,50 @@ func (c outputConfig) checkOut() error {
 	info, err := os.Lstat(c.Out)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		if info, err := os.Stat(filepath.Dir(c.Out)); err != nil || !info.IsDir() {
+			return fmt.Errorf("--out %q: %q is no folder; make it first, or give another path", c.Out, filepath.Dir(c.Out))
+		}
 		return nil
 	case err != nil:
 		return fmt.Errorf("--out: %w", err)
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("--out %q is no regular file; give the path of one, or leave it out for standard output", c.Out)
-	case !c.Overwrite:
-		return fmt.Errorf("--out %q is there already; give another path, or --overwrite", c.Out)
+	case !c.OverwriteOut:
+		return fmt.Errorf("--out %q is there already; give another path, or --overwrite-out", c.Out)
 	}
 	return nil
+}
+
+// checkNames fails for Secrets that Kubernetes would refuse, or take one for another.
+func (c outputConfig) checkNames(names []string) error {
+	taken := make(map[string]string)
+	for _, name := range names {
+		cfg := c.secret(name)
+		if err := cfg.Check(); err != nil {
+			return fmt.Errorf("naming the Secret of %q (--secret-name, --namespace): %w", name, err)
+		}
+		other, twice := taken[cfg.Name]
+		switch {
+		case twice && other == name:
+			return fmt.Errorf("%q is named twice; name it once", name)
+		case twice:
+			return fmt.Errorf("--secret-name %q gives %q and %q one Secret, which can hold one of them; give a name with NAME in it", c.SecretName, other, name)
+		}
+		taken[cfg.Name] = name
+	}
+	return nil
+}
+
+// secret is what the Secret of an identity is called.
+func (c outputConfig) secret(identity string) certgen.SecretConfig {
+	return certgen.SecretConfig{Name: strings.ReplaceAll(c.SecretName, "NAME", identity), Namespace: c.Namespace}
 }
 
 // write hands out identities as Secrets.
 func (c outputConfig) write(identities []*certgen.Identity, out io.Writer) error {
 	var documents [][]byte
 	for _, identity := range identities {
-		name := strings.ReplaceAll(c.SecretName, "NAME", identity.Name)
-		secret, err := certgen.Secret(certgen.SecretConfig{Name: name, Namespace: c.Namespace}, identity)
+		secret, err := certgen.Secret(c.secret(identity.Name), identity)
 		if err != nil {
 			return fmt.Errorf("writing the Secret of %q (--secret-name, --namespace): %w", identity.Name, err)
 		}

@@ -51,6 +51,9 @@ func newCertgenRenew() *cobra.Command {
 
 func renew(cfg certgen.RenewConfig, r report) error {
 	return withFolder(r.dir, func(folder *certgen.Folder) error {
+		if err := r.readyFor(folder, cfg.Names); err != nil {
+			return err
+		}
 		changes, err := folder.Renew(cfg)
 		r.add(changes...)
 		if err != nil && len(changes) == 0 {

@@ -28,6 +28,16 @@ func lifetimeFlag(flags *pflag.FlagSet) {
 		"`time` that a certificate lives, such as 90d, 36h or 15m")
 }
 
+func overwriteFlag(flags *pflag.FlagSet, usage string) { flags.Bool("overwrite", false, usage) }
+
+func (s *settings) overwrite() (bool, error) {
+	var cfg struct {
+		Overwrite bool `mapstructure:"overwrite"`
+	}
+	err := s.decode(&cfg)
+	return cfg.Overwrite, err
+}
+
 // authority unpacks the settings of a CA.
 func (s *settings) authority() (certgen.AuthorityConfig, error) {
 	cfg := certgen.AuthorityConfig{Name: fmt.Sprint(s.value("ca-name"))}
@@ -93,7 +103,8 @@ type outputConfig struct {
 	Out        string `mapstructure:"out"`
 	Namespace  string `mapstructure:"namespace"`
 	SecretName string `mapstructure:"secret-name"`
-	Overwrite  bool   `mapstructure:"overwrite"`
+	// OverwriteOut is about Out alone, so that it costs no key.
+	OverwriteOut bool `mapstructure:"overwrite-out"`
 }
 
 // The forms of output.
@@ -111,10 +122,11 @@ func secretFlags(flags *pflag.FlagSet) {
 	flags.String("out", "", "`file` that the Secrets are written to, for the owner alone (default: standard output)")
 	flags.String("namespace", "contour", "`name` of the namespace of the Secrets")
 	flags.String("secret-name", "NAME-channel", "`name` of each Secret; NAME in it stands for the name of the certificate's folder")
-	flags.Bool("overwrite", false, "write over what is there already")
+	flags.Bool("overwrite-out", false, "write over the file of --out if it is there already")
 }
 
-// output unpacks the settings of the output, and refuses those without effect.
+// output unpacks the settings of the output, and refuses those without effect. Whether
+// the Secrets can be handed out is for [report.ready] to say.
 func (s *settings) output() (outputConfig, error) {
 	var cfg outputConfig
 	if err := s.decode(&cfg); err != nil {
@@ -124,9 +136,9 @@ func (s *settings) output() (outputConfig, error) {
 		return cfg, s.about("format", err)
 	}
 	if cfg.Format == formatKubernetes {
-		return cfg, cfg.checkOut()
+		return cfg, nil
 	}
-	for _, name := range []string{"out", "namespace", "secret-name"} {
+	for _, name := range []string{"out", "overwrite-out", "namespace", "secret-name"} {
 		if s.layer(name) == byFlag { // elsewhere it may be meant for other commands
 			return cfg, s.about(name, errors.New("it is about Secrets; give --format kubernetes as well"))
 		}

@@ -121,7 +121,7 @@ func (l *ledger) due(now time.Time) bool {
 	if l.mute() != nil {
 		return false
 	}
-	return l.list == nil || now.Before(l.list.ThisUpdate) || l.list.NextUpdate.Sub(now) < l.list.NextUpdate.Sub(l.list.ThisUpdate)/3
+	return l.list == nil || now.Before(l.list.ThisUpdate) || spent(l.list.ThisUpdate, l.list.NextUpdate, now)
 }
 
 // entry is where a serial number is listed; nil where it is not.

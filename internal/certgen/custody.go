@@ -41,6 +41,15 @@ func (c *custody) done() int {
 	return 0
 }
 
+// step is the next step of a rollover. The first one is made anew for a new CA that has
+// ended, or will soon: nothing is lost with one that never signed.
+func (c *custody) step(now time.Time) int {
+	if c.next != nil && spent(c.next.cert.NotBefore, c.next.cert.NotAfter, now) {
+		return StepBundles
+	}
+	return c.done() + 1
+}
+
 // roots are what every bundle has to hold, the newest first: Envoy 1.36 lists the first
 // CA of its bundle alone, and an operator has to see whether it has the new one.
 func (c *custody) roots() []*x509.Certificate {

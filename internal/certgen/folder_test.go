@@ -163,6 +163,20 @@ func TestRenewOfTheDueAloneLeavesTheOthers(t *testing.T) {
 	}
 }
 
+// TestAShortLifeIsCountedFromItsMaking has a leaf that begins an hour before it is made,
+// which is more than it lives.
+func TestAShortLifeIsCountedFromItsMaking(t *testing.T) {
+	folder, c, _ := newFolder(t)
+	leaf := client(t)
+	leaf.Lifetime = 15 * time.Minute
+	put(t, folder, "short", leaf)
+	for after, want := range map[time.Duration]bool{0: false, 9 * time.Minute: false, 11 * time.Minute: true} {
+		if got := identity(t, folder, "short").Due(c.now.Add(after)); got != want {
+			t.Errorf("after %v of 15 minutes it is due: %v", after, got)
+		}
+	}
+}
+
 func TestRenewNearTheEndOfItsCASaysThatTheLeafIsShortened(t *testing.T) {
 	folder, c, _ := newFolder(t)
 	c.now = c.now.Add(certgen.DefaultAuthorityLifetime - 30*24*time.Hour)

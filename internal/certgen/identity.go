@@ -38,8 +38,25 @@ func (i *Identity) Usage() Usage {
 
 // Due tells whether less than a third of its life is left, which is when to renew.
 func (i *Identity) Due(now time.Time) bool {
+	return spent(i.Chain[0].NotBefore, i.Chain[0].NotAfter, now)
+}
+
+// cutShort tells whether it ends with the CA that issued it, so that its lifetime is
+// none that somebody asked for.
+func (i *Identity) cutShort() bool {
 	leaf := i.Chain[0]
-	return leaf.NotAfter.Sub(now) < leaf.NotAfter.Sub(leaf.NotBefore)/3
+	return slices.ContainsFunc(slices.Concat(i.Chain[1:], i.Roots), func(ca *x509.Certificate) bool {
+		return ca.NotAfter.Equal(leaf.NotAfter) && leaf.CheckSignatureFrom(ca) == nil
+	})
+}
+
+// lifetime is the one to issue it anew with: the same, unless that was cut short, which
+// would go on for ever under the CAs to come.
+func (i *Identity) lifetime() time.Duration {
+	if i.cutShort() {
+		return DefaultLifetime
+	}
+	return lifetimeOf(i.Chain[0].NotBefore, i.Chain[0].NotAfter)
 }
 
 // request asks for a certificate of the same names, usage, lifetime and kind of
@@ -56,7 +73,7 @@ func (i *Identity) request(now time.Time) (Leaf, error) {
 	return Leaf{
 		Name: old.Subject.CommonName, Usage: i.Usage(),
 		Names:    Names{DNS: old.DNSNames, IPs: old.IPAddresses, URIs: old.URIs},
-		Lifetime: lifetimeOf(old.NotBefore, old.NotAfter), Key: kind, Now: now, EndWithAuthority: true,
+		Lifetime: i.lifetime(), Key: kind, Now: now, EndWithAuthority: true,
 	}, nil
 }
 

@@ -85,7 +85,12 @@ func (f *Folder) renew(c *custody, identity *Identity) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
-	return f.issue(c, identity.Name, leaf)
+	change, err := f.issue(c, identity.Name, leaf)
+	if change.Note == "" && identity.cutShort() {
+		change.Note = fmt.Sprintf("the one before ended with its CA; this one has the default lifetime of %s, and contour certgen %s --overwrite --lifetime gives it another",
+			FormatLifetime(leaf.Lifetime), identity.side())
+	}
+	return change, err
 }
 
 // Chosen returns the identities of these names, or all.

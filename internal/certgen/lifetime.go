@@ -57,6 +57,9 @@ func checkLifetime(d time.Duration) error {
 	return nil
 }
 
+// spent tells whether less than a third of the life of what was issued is left.
+func spent(start, end, now time.Time) bool { return end.Sub(now) < lifetimeOf(start, end)/3 }
+
 // lifetimeOf is the lifetime that a certificate was issued with.
 func lifetimeOf(start, end time.Time) time.Duration {
 	whole := end.Sub(start)

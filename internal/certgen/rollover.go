@@ -24,7 +24,8 @@ type Rollover struct {
 	// Unfinished names the identities that this step has yet to change, and [ListName],
 	// after it was begun and did not end. While there are any, no further step is made.
 	Unfinished []string
-	// Since is when the step before was made. Zero for the first step.
+	// Since is when the step before was made. Zero for the first step, unless that is
+	// made anew, since its CA has ended or will soon.
 	Since time.Time
 	// Old and New are the two CAs; New is nil before the first step, and Old where
 	// the third is unfinished.
@@ -43,11 +44,11 @@ func (f *Folder) Rollover() (*Rollover, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Rollover{Step: c.done() + 1, Since: c.since, Old: c.signing.cert}
-	switch c.done() {
-	case StepBundles:
-		r.New = c.next.cert
+	r := &Rollover{Step: c.step(f.now()), Since: c.since, Old: c.signing.cert}
+	switch r.Step {
 	case StepLeaves:
+		r.New = c.next.cert
+	case StepRetire:
 		r.Old, r.New = c.old, c.signing.cert
 	}
 	for _, identity := range identities {
@@ -92,7 +93,7 @@ func (f *Folder) Rotate(plan *Rollover, cfg AuthorityConfig) ([]Change, error) {
 	}
 	var changes []Change
 	if len(plan.Unfinished) == 0 {
-		change, err := f.advance(c, cfg)
+		change, err := f.advance(c, plan.Step, cfg)
 		if err != nil {
 			return nil, err
 		}
@@ -114,20 +115,21 @@ func (f *Folder) Rotate(plan *Rollover, cfg AuthorityConfig) ([]Change, error) {
 	return append(changes, more...), err
 }
 
-// advance changes the CA's folder, which is what begins a step.
-func (f *Folder) advance(c *custody, cfg AuthorityConfig) (Change, error) {
+// advance changes the CA's folder, which is what begins a step. It fails before it
+// changes anything where the step could not be ended.
+func (f *Folder) advance(c *custody, step int, cfg AuthorityConfig) (Change, error) {
+	if next := c.step(f.now()); step != next {
+		return Change{}, fmt.Errorf("step %d was due, and step %d is now; run contour certgen ca rotate again", step, next)
+	}
 	var change Change
-	switch c.done() {
-	case 0:
-		cfg.Now = f.now()
-		next, err := NewAuthority(cfg)
-		if err != nil {
+	switch step {
+	case StepBundles:
+		var err error
+		if change, err = f.prepare(c, cfg); err != nil {
 			return change, err
 		}
-		c.next, c.since = next, f.now()
-		change = authorityChange("made, beside the old one", next.cert)
-	case StepBundles:
-		if err := f.renewable(); err != nil {
+	case StepLeaves:
+		if err := f.renewable(c.next); err != nil {
 			return change, err
 		}
 		done := "the new one signs from now on, and the old one's key is gone"
@@ -141,6 +143,40 @@ func (f *Folder) advance(c *custody, cfg AuthorityConfig) (Change, error) {
 		change = authorityChange("the old one is gone", c.signing.cert)
 	}
 	return change, f.keep(c)
+}
+
+// prepare makes the new CA, also in place of one that is of no more use.
+func (f *Folder) prepare(c *custody, cfg AuthorityConfig) (Change, error) {
+	if err := f.outlived(cmp.Or(cfg.Lifetime, DefaultAuthorityLifetime)); err != nil {
+		return Change{}, err
+	}
+	cfg.Now = f.now()
+	next, err := NewAuthority(cfg)
+	if err != nil {
+		return Change{}, err
+	}
+	change := authorityChange("made, beside the old one", next.cert)
+	if c.next != nil {
+		change.Note = fmt.Sprintf("it replaces the new CA of before, which ends at %s and never signed", stamp(c.next.cert.NotAfter))
+	}
+	c.next, c.since = next, f.now()
+	return change, nil
+}
+
+// outlived fails for a lifetime of a CA that is shorter than that of an identity.
+func (f *Folder) outlived(lifetime time.Duration) error {
+	identities, err := f.Chosen(nil)
+	if err != nil {
+		return err
+	}
+	for _, identity := range identities {
+		leaf := lifetimeOf(identity.Chain[0].NotBefore, identity.Chain[0].NotAfter)
+		if leaf > lifetime {
+			return fmt.Errorf("--ca-lifetime %s is shorter than the lifetime %s of %q; give the CA a longer one",
+				FormatLifetime(lifetime), FormatLifetime(leaf), identity.Cert)
+		}
+	}
+	return nil
 }
 
 // rollLists gives each CA of the bundle its list, and drops that of a CA that is gone.
@@ -160,9 +196,12 @@ func (f *Folder) rollLists(c *custody) ([]Change, error) {
 	return changes, err
 }
 
-// renewable fails for an identity that can't be issued anew as it is, before a step
-// that would have to.
-func (f *Folder) renewable() error {
+// renewable fails for a CA that can't sign now, and for an identity that can't be issued
+// anew as it is, before a step that would have to.
+func (f *Folder) renewable(by *Authority) error {
+	if _, _, err := by.validity(Leaf{Lifetime: time.Second, Now: f.now(), EndWithAuthority: true}); err != nil {
+		return fmt.Errorf("issuing by the new CA: %w", err)
+	}
 	identities, err := f.Chosen(nil)
 	if err != nil {
 		return err

@@ -216,3 +216,102 @@ func TestStepTwoBeginsOnlyWhereItCanEnd(t *testing.T) {
 		t.Errorf("it began all the same: step %d, unfinished %v", p.Step, p.Unfinished)
 	}
 }
+
+// TestANewCAThatHasEndedIsReplacedBeforeItSigns goes by the clock from step 1 on, with
+// leaves that live for an hour at most and a new CA that lives for two.
+func TestANewCAThatHasEndedIsReplacedBeforeItSigns(t *testing.T) {
+	for after, want := range map[time.Duration]int{
+		time.Hour: certgen.StepLeaves, 90 * time.Minute: certgen.StepBundles, 3 * time.Hour: certgen.StepBundles,
+	} {
+		t.Run(after.String(), func(t *testing.T) {
+			folder, c, _ := newFolder(t)
+			shortLived(t, folder)
+			if _, err := folder.Rotate(plan(t, folder), certgen.AuthorityConfig{Lifetime: 2 * time.Hour}); err != nil {
+				t.Fatal(err)
+			}
+			first := sidesOf(t, folder)
+			early := plan(t, folder)
+			c.now = c.now.Add(after)
+			if want == certgen.StepBundles {
+				_, err := folder.Rotate(early, certgen.AuthorityConfig{})
+				wantError(t, err, "run contour certgen ca rotate again")
+			}
+			if got := plan(t, folder).New; (got == nil) != (want == certgen.StepBundles) {
+				t.Errorf("the plan has a new CA: %v", got != nil)
+			}
+			for step := want; step <= certgen.StepRetire; step++ {
+				rotate(t, folder, step)
+				s := sidesOf(t, folder)
+				if step == want && want == certgen.StepBundles {
+					wantBundle(t, s.envoy, first.envoy.Roots[0])
+				}
+			}
+			s := sidesOf(t, folder)
+			wantTrust(t, "in the end", s.contour, s.envoy, c.now)
+		})
+	}
+}
+
+// shortLived gives contour a leaf that lives for an hour, as Envoy has.
+func shortLived(t *testing.T, folder *certgen.Folder) {
+	t.Helper()
+	leaf := certgen.Leaf{Usage: certgen.ServerAuth, Names: names(t, "DNS:contour"), Lifetime: time.Hour}
+	if _, err := folder.Issue("contour", leaf, true); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantBundle fails unless there are two CAs, and none of them is the one that is gone.
+func wantBundle(t *testing.T, i *certgen.Identity, gone *x509.Certificate) {
+	t.Helper()
+	if len(i.Roots) != 2 || slices.ContainsFunc(i.Roots, gone.Equal) {
+		t.Errorf("the bundle has %d CAs, or the one that was replaced", len(i.Roots))
+	}
+}
+
+func TestStepTwoNeedsACAThatCanSign(t *testing.T) {
+	folder, c, _ := newFolder(t)
+	rotate(t, folder, certgen.StepBundles)
+	old := plan(t, folder).Old
+	c.now = c.now.Add(-2 * time.Hour) // before the new CA's start
+	_, err := folder.Rotate(plan(t, folder), certgen.AuthorityConfig{})
+	wantError(t, err, "check this machine's clock")
+	if p := plan(t, folder); !p.Old.Equal(old) || p.Step != certgen.StepLeaves || len(p.Unfinished) > 0 {
+		t.Errorf("it began all the same: step %d, unfinished %v", p.Step, p.Unfinished)
+	}
+}
+
+func TestANewCALivesAsLongAsItsLeavesAtLeast(t *testing.T) {
+	folder, _, _ := newFolder(t)
+	_, err := folder.Rotate(plan(t, folder), certgen.AuthorityConfig{Lifetime: 89 * 24 * time.Hour})
+	wantError(t, err, "--ca-lifetime 89d is shorter than the lifetime 90d")
+	if p := plan(t, folder); p.Step != certgen.StepBundles || len(p.Unfinished) > 0 {
+		t.Errorf("it began all the same: step %d, unfinished %v", p.Step, p.Unfinished)
+	}
+}
+
+// TestALeafThatWasCutShortIsSoNoLongerUnderANewCA begins three days before the CA's end.
+func TestALeafThatWasCutShortIsSoNoLongerUnderANewCA(t *testing.T) {
+	folder, c, _ := newFolder(t)
+	c.now = c.now.Add(certgen.DefaultAuthorityLifetime - 3*24*time.Hour)
+	if _, err := folder.Renew(certgen.RenewConfig{}); err != nil {
+		t.Fatal(err)
+	}
+	rotate(t, folder, certgen.StepBundles)
+	changes, err := folder.Rotate(plan(t, folder), certgen.AuthorityConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	noted := map[string]bool{}
+	for _, change := range changes {
+		noted[change.Name] = change.Note != ""
+	}
+	if !noted["contour"] || noted["envoy"] {
+		t.Errorf("noted are %v, want contour alone", noted)
+	}
+	for name, want := range map[string]time.Duration{"contour": certgen.DefaultLifetime, "envoy": time.Hour} {
+		if got := identity(t, folder, name).Chain[0].NotAfter; !got.Equal(c.now.Add(want)) {
+			t.Errorf("%s ends at %v, want %v from now", name, got, want)
+		}
+	}
+}

@@ -13,7 +13,7 @@ type SecretConfig struct{ Name, Namespace string }
 // kubernetes.io/tls with the CA bundle beside the pair. It holds the private key,
 // and nothing of the CA's.
 func Secret(cfg SecretConfig, i *Identity) ([]byte, error) {
-	if err := cfg.check(); err != nil {
+	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
 	// Names are quoted: 123 and true would be no strings. Base64 needs no quotes.
@@ -35,8 +35,8 @@ data:
 
 func encode(data []byte) string { return base64.StdEncoding.EncodeToString(data) }
 
-// check follows RFC 1123 as Kubernetes does.
-func (c SecretConfig) check() error {
+// Check follows RFC 1123 as Kubernetes does.
+func (c SecretConfig) Check() error {
 	if len(c.Name) > 253 || containsBadLabel(c.Name) {
 		return fmt.Errorf("%q can't be the name of a Secret: small letters, digits, hyphens and dots, 253 at most", shorten(c.Name))
 	}
