@@ -127,8 +127,28 @@ func TestMovingFromPlaintextToSecure(t *testing.T) {
 	}
 	connected("### Move the Envoys")
 	run(t, p.dir, p.copy, "## The state folder")
+	p.byDefault()
+	run(t, p.dir, p.copy, "## The state folder")
 	t.Setenv("ENVOY_XDS_PORT", p.plain)
 	connected("## The way back")
+}
+
+// byDefault has the state folder where it is for who has set nothing.
+func (p page) byDefault() {
+	p.t.Helper()
+	home := p.t.TempDir()
+	parent := filepath.Join(home, ".local", "state")
+	err := os.MkdirAll(parent, 0o700)
+	if err == nil {
+		err = os.Symlink(filepath.Join(p.dir, "state"), filepath.Join(parent, "contour"))
+	}
+	if err == nil {
+		err = os.Unsetenv("CONTOUR_STATE_DIR") // until the end of the test, which had set it
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Setenv("HOME", home)
 }
 
 func TestSecuringSeveralMachines(t *testing.T) {

@@ -121,6 +121,7 @@ func (g *Generated) begin() error {
 	if err != nil {
 		return cmp.Or(failed, err)
 	}
+	g.keeper.running = true
 	g.current.Store(&inForce{next, make(chan struct{})})
 	next.warn(g.files, Server, g.cfg.Now(), g.cfg.Logger)
 	g.note(changes, failed)

@@ -65,13 +65,29 @@ func (k *keeper) whole() bool {
 func (k *keeper) renew(want certgen.Leaf) ([]certgen.Change, error) {
 	identity, err := k.folder.Identity(want.Name)
 	if err == nil && !leafDue(identity, want, k.cfg.Now()) {
+		k.sawClient(want.Name, false)
 		return nil, nil
 	}
+	anew := !k.folder.Exists(want.Name)
 	change, err := k.folder.Issue(want.Name, want, true)
 	if err != nil {
 		return nil, err
 	}
+	k.sawClient(want.Name, anew)
 	return []certgen.Change{change}, nil
+}
+
+// sawClient warns when Envoy's folder was made anew in the place of one that Envoys may
+// watch: they hold on to the one that is gone, and nothing that is done here reaches it.
+func (k *keeper) sawClient(name string, anew bool) {
+	if name != generatedClient {
+		return
+	}
+	if anew && k.hadClient {
+		k.cfg.Logger.Warn("the folder of Envoy was gone, and is made anew; Envoys that run watch the folder that is gone, and get no new certificate: restart them",
+			"folder", k.folder.Path(name, ""))
+	}
+	k.hadClient = true
 }
 
 // leafDue tells whether a leaf is to be issued anew: in time before its end, and when it

@@ -92,6 +92,28 @@ func TestGeneratedHasItsFolderForItself(t *testing.T) {
 	s.close(s.open())
 }
 
+// TestGeneratedSaysThatEnvoysWatchAFolderThatIsGone says nothing of the server's own,
+// nor of a start, at which there may be no Envoy.
+func TestGeneratedSaysThatEnvoysWatchAFolderThatIsGone(t *testing.T) {
+	t.Parallel()
+	s := newState(t)
+	g := s.open()
+	const said = "Envoys that run watch the folder that is gone"
+	s.must(os.RemoveAll(s.dir + "/contour"))
+	s.must(os.WriteFile(s.dir+"/envoy/envoy.pem", nil, 0o600))
+	g.Round()
+	if strings.Contains(s.log.String(), said) {
+		t.Error("it is said of what Envoys do not watch, or watch still")
+	}
+	s.must(os.RemoveAll(s.dir + "/envoy"))
+	g.Round()
+	g.Round()
+	s.wantAgreement(g, s.envoy())
+	if n := strings.Count(s.log.String(), said); n != 1 || !strings.Contains(s.log.String(), "level=WARN") {
+		t.Errorf("it is said %d times: %s", n, s.log)
+	}
+}
+
 // TestGeneratedServesOnWhenItCantWrite puts a file where the server's folder belongs,
 // which nothing can be written into, root or not.
 func TestGeneratedServesOnWhenItCantWrite(t *testing.T) {

@@ -3,6 +3,7 @@ package credentials
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/contour-xds/contour/internal/certgen"
 	"github.com/contour-xds/contour/internal/files"
@@ -13,7 +14,20 @@ import (
 type keeper struct {
 	cfg    GeneratedConfig
 	folder *certgen.Folder
+	// steady is a clock that nobody sets, by its monotonic reading.
+	steady func() time.Time
+	// running is set once the start is over, endedAt while the CA seems to have ended
+	// since, by steady.
+	running bool
+	endedAt time.Time
+	// hadClient is set once this process has seen Envoy's folder.
+	hadClient bool
 }
+
+// beliefTime is how long the CA has to seem ended, in a server that runs, before it is
+// replaced. A clock that jumps ahead for a moment must not cost it: with the new CA,
+// which begins at the wrong time, nobody could be served once the clock is right again.
+const beliefTime = 10 * time.Minute
 
 // openState takes hold of the state folder, and looks then whose it is: one that was not
 // there may have been made by another a moment ago.
@@ -29,7 +43,7 @@ func openState(cfg GeneratedConfig) (*keeper, error) {
 	if err := CheckState(cfg.Dir); err != nil {
 		return nil, errors.Join(err, folder.Close())
 	}
-	return &keeper{cfg: cfg, folder: folder}, nil
+	return &keeper{cfg: cfg, folder: folder, steady: time.Now}, nil
 }
 
 // hold is an error while the folder that is locked is not the one at its path.
@@ -68,14 +82,34 @@ func (k *keeper) ensureAuthority() error {
 
 // replaceEnded makes a CA in place of one that has ended, by which nobody can be served:
 // that of a machine that was off for years, or whose clock was as far behind when it was
-// made.
+// made. At a start this is done at once, and later when it has been so for a while.
 func (k *keeper) replaceEnded() error {
 	ca, err := k.folder.Signing()
-	if err != nil || !k.cfg.Now().After(ca.NotAfter) || k.successor() {
+	if err != nil {
 		return err
+	}
+	if !k.cfg.Now().After(ca.NotAfter) || k.successor() {
+		k.endedAt = time.Time{}
+		return nil
+	}
+	if !k.believed() {
+		return fmt.Errorf("its CA has ended at %s, or this machine's clock is ahead; check the clock: the CA is replaced when this has been so for %s",
+			stamp(ca.NotAfter), beliefTime)
 	}
 	k.cfg.Logger.Warn("the CA of the state folder has ended, and is replaced at once", "state", k.cfg.Dir, "not_after", stamp(ca.NotAfter))
 	return k.makeAuthority()
+}
+
+// believed tells whether the CA has seemed ended for long enough.
+func (k *keeper) believed() bool {
+	if !k.running {
+		return true
+	}
+	now := k.steady()
+	if k.endedAt.IsZero() {
+		k.endedAt = now
+	}
+	return now.Sub(k.endedAt) >= beliefTime
 }
 
 // successor tells whether the next step of a rollover brings a CA that is valid.

@@ -177,8 +177,13 @@ func TestGeneratedReplacesWhatIsNotWanted(t *testing.T) {
 func TestGeneratedMakesAnotherCAWhereTheOldOneEnded(t *testing.T) {
 	t.Parallel()
 	for name, goOn := range map[string]func(*state, *credentials.Generated) *credentials.Generated{
-		"at a start":    func(s *state, g *credentials.Generated) *credentials.Generated { s.close(g); return s.open() },
-		"while it runs": func(_ *state, g *credentials.Generated) *credentials.Generated { g.Round(); return g },
+		"at a start": func(s *state, g *credentials.Generated) *credentials.Generated { s.close(g); return s.open() },
+		"while it runs": func(_ *state, g *credentials.Generated) *credentials.Generated {
+			g.Round()
+			g.SetSteady(func() time.Time { return time.Now().Add(10 * time.Minute) })
+			g.Round()
+			return g
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -211,6 +216,34 @@ func TestGeneratedStandsAClockThatJumps(t *testing.T) {
 	s.pass(-200 * day)
 	g.Round()
 	s.wantAgreement(g, s.envoy())
+}
+
+// TestGeneratedKeepsItsCAWhenAClockIsFarAhead goes forward to after the CA's end, again
+// and again, but never for long, and back.
+func TestGeneratedKeepsItsCAWhenAClockIsFarAhead(t *testing.T) {
+	t.Parallel()
+	s := newState(t)
+	g := s.open()
+	serving, before := material(t, g), s.content()
+	for n := range 3 {
+		g.SetSteady(func() time.Time { return time.Now().Add(time.Duration(n) * 9 * time.Minute) })
+		s.pass(11 * 365 * day)
+		g.Round()
+		if failing := value(t, g, "contour_credentials_renewal_failing", ""); failing != 1 {
+			t.Error("the metric does not say that the CA has ended")
+		}
+		s.pass(-11 * 365 * day)
+		g.Round()
+	}
+	if s.content() != before || material(t, g) != serving {
+		t.Error("something was replaced")
+	}
+	s.wantAgreement(g, s.envoy())
+	if log := s.log.String(); !strings.Contains(log, "or this machine's clock is ahead") || !strings.Contains(log, "kept up again") {
+		t.Errorf("it says %s", log)
+	}
+	s.close(g)
+	s.wantAgreement(s.open(), s.envoy())
 }
 
 func TestGeneratedRefusesALifetimeThatIsNone(t *testing.T) {

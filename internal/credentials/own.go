@@ -12,10 +12,12 @@ import (
 // servers. Whoever has such a certificate could serve Envoys in this server's name, so
 // that no client may have one. The name is enough: replicas have certificates of their
 // own, and the one before a renewal is valid still.
-func (m *Material) IsOwn(client *x509.Certificate) bool {
-	own := m.chain[0]
-	return slices.Equal(client.RawSubjectPublicKeyInfo, own.RawSubjectPublicKeyInfo) ||
-		mayServe(client) && bearsNameOf(client, own)
+func (m *Material) IsOwn(client *x509.Certificate) bool { return CouldPassAs(client, m.chain[0]) }
+
+// CouldPassAs is the rule of [Material.IsOwn] for the certificates of any two sides.
+func CouldPassAs(client, server *x509.Certificate) bool {
+	return slices.Equal(client.RawSubjectPublicKeyInfo, server.RawSubjectPublicKeyInfo) ||
+		mayServe(client) && bearsNameOf(client, server)
 }
 
 // mayServe goes by the extended key usage; a certificate without any may be used for

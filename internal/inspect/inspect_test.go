@@ -191,6 +191,43 @@ func TestSidesAreHeldToTheBundleOfEachOther(t *testing.T) {
 	}
 }
 
+// TestAClientThatCouldPassAsTheServerIsRefused has what contour serve calls
+// own_certificate.
+func TestAClientThatCouldPassAsTheServerIsRefused(t *testing.T) {
+	ca := certtest.NewCA(t, "root")
+	server := ca.Issue(t, certtest.Server())
+	both := ca.Issue(t, certtest.Leaf{CommonName: "both", DNSNames: []string{certtest.ServerName}})
+	ofKey := &certtest.Pair{Chain: ca.Certify(t, certtest.Client(), server.Key), Key: server.Key}
+	for name, row := range map[string]struct {
+		server, client *certtest.Pair
+		accepts        bool
+	}{
+		"one pair for both sides":            {both, both, false},
+		"another of the same key":            {server, ofKey, false},
+		"another with the name, for servers": {server, both, false},
+		"one for clients alone":              {server, ca.Issue(t, certtest.Client()), true},
+		"one with the name, for clients alone": {
+			server, ca.Issue(t, certtest.Leaf{DNSNames: []string{certtest.ServerName}, Usages: certtest.Client().Usages}), true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			contour, envoy := t.TempDir(), t.TempDir()
+			certtest.WriteFiles(t, contour, ca, row.server)
+			certtest.WriteFiles(t, envoy, ca, row.client)
+			groups, err := inspect.Explain(inspect.Config{Paths: []string{contour, envoy}, ServerName: certtest.ServerName, Now: time.Now()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			last := groups[1].Verdicts[len(groups[1].Verdicts)-1]
+			says := strings.Join(last.Says, "\n")
+			refused := strings.Contains(says, "could pass as it") && strings.Contains(says, "issue Envoys certificates of their own, for clients alone")
+			if last.Accepts != row.accepts || refused == row.accepts {
+				t.Errorf("got %+v", last)
+			}
+		})
+	}
+}
+
 func TestWhatACertificateSaysIsNoLineOfItsOwn(t *testing.T) {
 	ca := certtest.NewCA(t, "root")
 	leaf := certtest.Server()

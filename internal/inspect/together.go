@@ -3,6 +3,8 @@ package inspect
 import (
 	"crypto/x509"
 	"fmt"
+
+	"github.com/contour-xds/contour/internal/credentials"
 )
 
 // together judges each server with each client: every certificate by the bundle of
@@ -18,6 +20,10 @@ func together(groups []Group) {
 	}
 }
 
+// passes is what a client is told that contour serve refuses as its own.
+const passes = "the server refuses the client: its certificate is the server's own, or could pass as it, since it has the same key, " +
+	"or bears a name of the server's and may be used for servers; issue Envoys certificates of their own, for clients alone, as contour certgen client does"
+
 // with judges a client with a server; ok is false where they are not that.
 func (s side) with(server side) (v Verdict, ok bool) {
 	if !s.complete(x509.ExtKeyUsageClientAuth) || !server.complete(x509.ExtKeyUsageServerAuth) || s.cert == server.cert {
@@ -29,6 +35,9 @@ func (s side) with(server side) (v Verdict, ok bool) {
 	}
 	if err := s.verify(server, x509.ExtKeyUsageClientAuth); err != nil {
 		v.Accepts, v.Says = false, append(v.Says, "the server refuses the client: "+err.Error())
+	}
+	if credentials.CouldPassAs(s.files[s.cert].certs[0], server.files[server.cert].certs[0]) {
+		v.Accepts, v.Says = false, append(v.Says, passes)
 	}
 	return v, true
 }
