@@ -18,8 +18,8 @@ import (
 const (
 	// The response that is pushed is of 8 MiB, and of few resources, so that most of
 	// what it costs is its way from the stream to the socket.
-	pushedSecrets     = 16
-	pushedSecretBytes = 512 << 10
+	pushedResources     = 16
+	pushedBytes = 512 << 10
 	// The request is nearly as large as gRPC's default lets one be, and has few names
 	// for the same reason.
 	requestedNames     = 3
@@ -32,20 +32,20 @@ const (
 // watches over what memory is saved by: whatever buffers lack, calls of the kernel make
 // up for.
 func BenchmarkThroughput(b *testing.B) {
-	var secrets strings.Builder
-	secrets.WriteString("resources:\n")
-	for i := range pushedSecrets {
-		fmt.Fprintf(&secrets, "- {\"@type\": %s, name: s%d, generic_secret: {secret: {inline_string: %s}}}\n",
-			secretURL, i, strings.Repeat("x", pushedSecretBytes))
+	var pushed strings.Builder
+	pushed.WriteString("resources:\n")
+	for i := range pushedResources {
+		fmt.Fprintf(&pushed, "- {\"@type\": %s, name: s%d, layer: {text: %s}}\n",
+			runtimeURL, i, strings.Repeat("x", pushedBytes))
 	}
-	dir, client := newFolder(b, certtest.ECDSA, secrets.String())
+	dir, client := newFolder(b, certtest.ECDSA, pushed.String())
 	for _, row := range []struct {
 		name string
 		// names are what is asked for, and resources how many of them there are.
 		names     []string
 		resources int
 	}{
-		{"push", secretNames(), pushedSecrets},
+		{"push", pushedNames(), pushedResources},
 		{"request", longNames(), 0},
 	} {
 		b.Run(row.name, func(b *testing.B) {
@@ -63,9 +63,9 @@ func BenchmarkThroughput(b *testing.B) {
 }
 
 // secretNames are those of all secrets.
-func secretNames() []string {
+func pushedNames() []string {
 	var names []string
-	for i := range pushedSecrets {
+	for i := range pushedResources {
 		names = append(names, fmt.Sprint("s", i))
 	}
 	return names
@@ -90,7 +90,7 @@ func exchange(s *server, client *tls.Config, names []string, resources int) []fl
 	conn, err := connect(ctx, s.addr, client)
 	must(s.b, err)
 	defer conn.Close()
-	ask := &discovery.DiscoveryRequest{TypeUrl: secretURL, ResourceNames: names, Node: &corev3.Node{Id: nodeID}}
+	ask := &discovery.DiscoveryRequest{TypeUrl: runtimeURL, ResourceNames: names, Node: &corev3.Node{Id: nodeID}}
 	cpu, begin, megabytes := s.cpu(), time.Now(), 0.0
 	for range messages {
 		streaming, end := context.WithCancel(ctx)
