@@ -18,8 +18,8 @@ import (
 const (
 	// The response that is pushed is of 8 MiB, and of few resources, so that most of
 	// what it costs is its way from the stream to the socket.
-	pushedResources     = 16
-	pushedBytes = 512 << 10
+	pushedResources = 16
+	pushedBytes     = 512 << 10
 	// The request is nearly as large as gRPC's default lets one be, and has few names
 	// for the same reason.
 	requestedNames     = 3
