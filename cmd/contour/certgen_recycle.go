@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/contour-xds/contour/internal/bootstrap"
 	"github.com/contour-xds/contour/internal/certgen"
+	"github.com/contour-xds/contour/internal/credentials"
 	"github.com/contour-xds/contour/internal/recycle"
 )
 
@@ -105,15 +105,9 @@ func (c rotateConfig) comeBack(ctx context.Context, folder *certgen.Folder, plan
 // call is that of one contour. Its certificate is to be of the new CA, since one that
 // has not loaded it yet is not ready for the step anyway.
 func (c recycleConfig) call(address string, plan *certgen.Rollover, operator *certgen.Issued) recycle.Call {
-	roots := x509.NewCertPool()
-	roots.AddCert(plan.New)
-	cert := tls.Certificate{PrivateKey: operator.Key()}
-	for _, one := range operator.Chain() {
-		cert.Certificate = append(cert.Certificate, one.Raw)
-	}
+	material := credentials.NewMaterial(operator.Chain(), operator.Key(), []*x509.Certificate{plan.New}, time.Now())
 	return recycle.Call{
-		Address: address, ServerName: c.serverName(address, plan.Servers), Roots: roots, Operator: cert,
-		Root: certgen.Fingerprint(plan.Old),
+		Address: address, TLS: credentials.ClientTLS(material, c.serverName(address, plan.Servers)), Root: certgen.Fingerprint(plan.Old),
 	}
 }
 

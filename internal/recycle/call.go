@@ -3,7 +3,6 @@ package recycle
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"time"
@@ -29,12 +28,9 @@ const (
 type Call struct {
 	// Address is its xDS port, as host:port.
 	Address string
-	// ServerName is the name that its certificate must bear, a host name or an address.
-	ServerName string
-	// Roots verify its certificate.
-	Roots *x509.CertPool
-	// Operator is the certificate of the caller, with [OperatorURI].
-	Operator tls.Certificate
+	// TLS has the name that its certificate must bear, and the caller's certificate, with
+	// [OperatorURI].
+	TLS *tls.Config
 	// Root is the fingerprint of the root.
 	Root string
 }
@@ -44,7 +40,7 @@ type Call struct {
 // stops too. An error says what to do.
 func (c Call) Do(ctx context.Context) (int, error) {
 	conn, err := grpc.NewClient("passthrough:///"+c.Address,
-		grpc.WithTransportCredentials(credentials.NewTLS(c.tls())),
+		grpc.WithTransportCredentials(credentials.NewTLS(c.TLS)),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: connectTimeout}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingTime, Timeout: pingTimeout}),
 		grpc.WithDisableServiceConfig())
@@ -59,21 +55,12 @@ func (c Call) Do(ctx context.Context) (int, error) {
 	return int(closed.GetValue()), nil //nolint:gosec // no server has so many
 }
 
-// tls is the same policy as the server's, from the other side.
-func (c Call) tls() *tls.Config {
-	return &tls.Config{
-		MinVersion: tls.VersionTLS13, RootCAs: c.Roots, ServerName: c.ServerName,
-		// It is shown whatever CAs the server asks for: a refusal says more than none.
-		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &c.Operator, nil },
-	}
-}
-
 // explain says what to do about the answer of a server.
 func (c Call) explain(err error) error {
 	said := errors.New(status.Convert(err).Message())
 	switch status.Code(err) {
 	case codes.Unavailable:
-		return fmt.Errorf("%w; it must be the xDS port of a contour that serves mutual TLS, be reached from here, and have a certificate for %q", said, c.ServerName)
+		return fmt.Errorf("%w; it must be the xDS port of a contour that serves mutual TLS, be reached from here, and have a certificate for %q", said, c.TLS.ServerName)
 	case codes.Unimplemented:
 		return fmt.Errorf("%w; it is no contour, or an older one: leave it out, and restart its clients or wait for --max-connection-age", said)
 	case codes.PermissionDenied:

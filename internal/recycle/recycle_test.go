@@ -154,9 +154,14 @@ func operator(uris ...string) certtest.Leaf {
 // call asks the server to recycle those on a root, with a certificate.
 func (s *server) call(pair *certtest.Pair, root *x509.Certificate) (int, error) {
 	return recycle.Call{
-		Address: s.addr, ServerName: certtest.ServerName, Roots: s.new.Pool(), Operator: pair.TLS(),
+		Address: s.addr, TLS: as(pair, s.new, certtest.ServerName),
 		Root: credentials.RootFingerprint(root),
 	}.Do(s.t.Context())
+}
+
+// as is how the owner of a pair calls a server of ca that must bear a name.
+func as(pair *certtest.Pair, ca *certtest.CA, name string) *tls.Config {
+	return credentials.ClientTLS(credentials.NewMaterial(pair.Chain, pair.Key, []*x509.Certificate{ca.Cert}, time.Now()), name)
 }
 
 // value is that of the series of a metric with this one label.

@@ -125,7 +125,7 @@ func TestARootThatIsNotInForceIsNamedWithThoseThatAre(t *testing.T) {
 func TestAServerWithAnotherNameIsAskedNothing(t *testing.T) {
 	s := serve(t)
 	_, err := recycle.Call{
-		Address: s.addr, ServerName: "another", Roots: s.new.Pool(), Operator: s.new.Issue(t, operator(recycle.OperatorURI)).TLS(),
+		Address: s.addr, TLS: as(s.new.Issue(t, operator(recycle.OperatorURI)), s.new, "another"),
 		Root: credentials.RootFingerprint(s.old.Cert),
 	}.Do(t.Context())
 	if err == nil || !strings.Contains(err.Error(), `have a certificate for "another"`) {
@@ -140,7 +140,7 @@ func TestAServerWithoutTheServiceIsToldFromOneThatDenies(t *testing.T) {
 	material := fixed{credentials.NewMaterial(pair.Chain, pair.Key, []*x509.Certificate{ca.Cert}, time.Now())}
 	addr := run(t, handshake.New(handshake.Config{TLS: credentials.ServerTLS(material), Provider: material}), nil)
 	_, err := recycle.Call{
-		Address: addr, ServerName: certtest.ServerName, Roots: ca.Pool(), Operator: ca.Issue(t, operator(recycle.OperatorURI)).TLS(), Root: "00",
+		Address: addr, TLS: as(ca.Issue(t, operator(recycle.OperatorURI)), ca, certtest.ServerName), Root: "00",
 	}.Do(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "it is no contour, or an older one") {
 		t.Errorf("got %v", err)
@@ -181,7 +181,7 @@ func TestACallerThatGoesAwayEndsItsCall(t *testing.T) {
 		cancel()
 	}()
 	_, err := recycle.Call{
-		Address: s.addr, ServerName: certtest.ServerName, Roots: s.new.Pool(), Operator: s.new.Issue(t, operator(recycle.OperatorURI)).TLS(),
+		Address: s.addr, TLS: as(s.new.Issue(t, operator(recycle.OperatorURI)), s.new, certtest.ServerName),
 		Root: credentials.RootFingerprint(s.old.Cert),
 	}.Do(ctx)
 	cancel()

@@ -126,8 +126,10 @@ func knock(t *testing.T, address string, ca *certtest.CA, pair *certtest.Pair) {
 // callAsAnEnvoy makes a call that only an operator may make, once.
 func callAsAnEnvoy(t *testing.T, address string, ca *certtest.CA) {
 	t.Helper()
-	envoys := ca.Issue(t, certtest.Client()).TLS()
-	call := recycle.Call{Address: address, ServerName: certtest.ServerName, Roots: ca.Pool(), Operator: envoys}
+	config := &tls.Config{
+		RootCAs: ca.Pool(), ServerName: certtest.ServerName, Certificates: []tls.Certificate{ca.Issue(t, certtest.Client()).TLS()},
+	}
+	call := recycle.Call{Address: address, TLS: config}
 	if _, err := call.Do(t.Context()); err == nil || !strings.Contains(err.Error(), "is not an operator's") {
 		t.Errorf("got %v", err)
 	}
