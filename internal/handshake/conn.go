@@ -22,6 +22,10 @@ type conn struct {
 	source   netip.Prefix // for the limit by source; not valid without one, or without an IP address
 	accepted time.Time
 
+	// Of who reads, one at a time.
+	records recordReader
+	secured bool // what comes is TLS; known when the handshake is over
+
 	// Of the handshake's goroutine alone.
 	through  bool // the handshake is over
 	hasTurn  bool
@@ -79,9 +83,10 @@ func source(addr net.Addr) netip.Prefix {
 // it fails.
 func (c *conn) Read(b []byte) (int, error) {
 	if c.through {
-		return c.Conn.Read(b)
+		return c.readOn(b)
 	}
 	n, err := c.wait(c.Conn.Read, b)
+	c.records.pass(b[:n])
 	c.received += n
 	c.seen.record(b[:n])
 	switch {
@@ -91,6 +96,16 @@ func (c *conn) Read(b []byte) (int, error) {
 		return n, errTooLong
 	}
 	return n, c.takeTurn()
+}
+
+// readOn is Read once the handshake is over.
+func (c *conn) readOn(b []byte) (int, error) {
+	if !c.secured {
+		return c.Conn.Read(b) //nolint:wrapcheck // net.Conn's own
+	}
+	n, err := c.Conn.Read(b[:c.records.limit(len(b))])
+	c.records.pass(b[:n])
+	return n, err //nolint:wrapcheck // net.Conn's own
 }
 
 // How much a peer may send in its handshake, and until its ClientHello is whole.

@@ -149,6 +149,7 @@ func (d *Door) shake(c *conn) (net.Conn, credentials.AuthInfo, error) {
 		return nil, nil, err
 	}
 	tlsInfo, secure := info.(credentials.TLSInfo)
+	c.secured = secure
 	s := standingOf(&tlsInfo.State)
 	if err := d.register.admit(c, s); err != nil {
 		return nil, nil, err

@@ -11,6 +11,13 @@ import (
 // socket returns both ends of a TCP connection, this server's as the door's.
 func socket(t *testing.T, r *register) (ours *conn, theirs net.Conn) {
 	t.Helper()
+	raw, theirs := sockets(t)
+	return newConn(raw, r, newTurns(1)), theirs
+}
+
+// sockets returns both ends of a TCP connection.
+func sockets(t *testing.T) (ours, theirs net.Conn) {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -20,12 +27,12 @@ func socket(t *testing.T, r *register) (ours *conn, theirs net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, err := listener.Accept()
+	ours, err = listener.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = raw.Close(); _ = theirs.Close() })
-	return newConn(raw, r, newTurns(1)), theirs
+	t.Cleanup(func() { _ = ours.Close(); _ = theirs.Close() })
+	return ours, theirs
 }
 
 func TestOneWhoseBytesAreThereIsNotShed(t *testing.T) {

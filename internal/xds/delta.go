@@ -27,6 +27,7 @@ func (delta) receive(stream grpc.ServerStream) (*deltaRequest, error) {
 
 // take brings a request into a watch. now is the state in force.
 func (delta) take(w *watch, req *deltaRequest, now *typeState, legacy bool) error {
+	defer req.release()
 	first := !w.started
 	w.started = true
 	for _, name := range req.GetResourceNamesSubscribe() {

@@ -3,6 +3,7 @@ package xds
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
@@ -17,6 +18,34 @@ import (
 type deltaRequest struct {
 	discovery.DeltaDiscoveryRequest // without initial_resource_versions
 	has                             heldList
+
+	memory mem.Buffer // of has; nil where that is empty
+}
+
+// release gives back the memory of what the client has, which nobody may look at any
+// more. The memory of a request that nobody takes is left to the garbage collector.
+func (r *deltaRequest) release() {
+	if r.memory != nil {
+		r.memory.Free()
+	}
+	r.memory, r.has = nil, nil
+}
+
+// requestMemory is where requests are put together. Hundreds come at once after a
+// restart, each as long as the list of all that its client has: to allocate them anew
+// would make most of the garbage of that minute.
+var requestMemory = requestPool()
+
+func requestPool() mem.BufferPool {
+	var sizes []uint8 // as powers of two
+	for size := uint8(12); 1<<size <= maxRequestBytes; size++ {
+		sizes = append(sizes, size)
+	}
+	pool, err := mem.NewBinaryTieredBufferPool(sizes...)
+	if err != nil {
+		panic(err) // of sizes that no address space has
+	}
+	return pool
 }
 
 // A heldList is what a client says that it has: the fields of
@@ -28,12 +57,19 @@ type heldList []byte
 // are for f to look at and not to keep. It fails at one that is malformed, as
 // [proto.Unmarshal] would.
 func (l heldList) each(f func(name, version []byte)) error {
+	checked := utf8.Valid(l) // if all of it is, so is each text in it that is shorter than 128 bytes
 	for rest := []byte(l); len(rest) > 0; {
-		field, err := cutField(&rest)
-		if err != nil {
-			return err
+		entry, behind, ok := cutShort(rest, heldField)
+		if ok {
+			rest = behind
+		} else {
+			field, err := cutField(&rest)
+			if err != nil {
+				return err
+			}
+			entry = field.text
 		}
-		name, version, err := cutEntry(field.text)
+		name, version, err := cutEntry(entry, checked && ok)
 		if err != nil {
 			return err
 		}
@@ -59,19 +95,27 @@ var (
 // unmarshal decodes a request as it came. What the client has is only set apart: to
 // check it here and to compare it later would be to go through it twice.
 func (r *deltaRequest) unmarshal(data mem.BufferSlice) error {
-	wire := data.Materialize()
-	r.has = wire[:0] // written behind what is read
+	r.memory = data.MaterializeToBuffer(requestMemory)
+	wire := r.memory.ReadOnlyData()
 	others := make([]byte, 0, min(len(wire), 1<<10))
 	for len(wire) > 0 {
+		if run := shortRun(wire, heldField); run > 0 {
+			r.hold(wire[:run])
+			wire = wire[run:]
+			continue
+		}
 		f, err := cutField(&wire)
 		if err != nil {
 			return fmt.Errorf("decoding a request: %w", err)
 		}
 		if f.number == heldField && f.text != nil {
-			r.has = append(r.has, f.whole...)
+			r.hold(f.whole)
 		} else {
 			others = append(others, f.whole...)
 		}
+	}
+	if len(r.has) == 0 {
+		r.release()
 	}
 	if err := proto.Unmarshal(others, &r.DeltaDiscoveryRequest); err != nil {
 		return fmt.Errorf("decoding a request: %w", err)
@@ -79,12 +123,23 @@ func (r *deltaRequest) unmarshal(data mem.BufferSlice) error {
 	return nil
 }
 
+// hold adds fields to what the client has. Nearly always they are all in one place,
+// and stay there.
+func (r *deltaRequest) hold(fields []byte) {
+	if r.has == nil {
+		r.has = slices.Clip(fields)
+		return
+	}
+	r.has = append(r.has, fields...)
+}
+
 // cutEntry takes an entry of a map apart, which is a message of a key and a value,
-// either of which may be missing (Protocol Buffers, "Maps").
-func cutEntry(entry []byte) (name, version []byte, err error) {
+// either of which may be missing (Protocol Buffers, "Maps"). checked says that it is
+// known to be UTF-8.
+func cutEntry(entry []byte, checked bool) (name, version []byte, err error) {
 	// As nearly all are, it is decoded in half the time.
 	if name, rest, ok := cutShort(entry, mapKeyField); ok {
-		if version, rest, ok := cutShort(rest, mapValueField); ok && len(rest) == 0 && utf8.Valid(name) && utf8.Valid(version) {
+		if version, rest, ok := cutShort(rest, mapValueField); ok && len(rest) == 0 && (checked || utf8.Valid(entry)) {
 			return name, version, nil
 		}
 	}
@@ -108,14 +163,41 @@ func cutEntry(entry []byte) (name, version []byte, err error) {
 }
 
 // cutShort takes the text of a field of that number from the front, if that is what is
-// there and it is shorter than 128 bytes.
+// there and it is shorter than 128 bytes. Tag and length are then ASCII, a byte each.
 func cutShort(wire []byte, number protowire.Number) (text, rest []byte, ok bool) {
-	const head = 2 // tag and length, of a byte each
-	if len(wire) < head || uint64(wire[0]) != protowire.EncodeTag(number, protowire.BytesType) || wire[1] >= 0x80 || len(wire)-head < int(wire[1]) {
+	end := shortField(wire, number)
+	if end == 0 {
 		return nil, nil, false
 	}
-	end := head + int(wire[1])
-	return wire[head:end], wire[end:], true
+	return wire[shortHead:end], wire[end:], true
+}
+
+// shortRun is how many bytes at the front are fields of that number that are shorter
+// than 128 bytes.
+func shortRun(wire []byte, number protowire.Number) int {
+	run := 0
+	for {
+		field := shortField(wire[run:], number)
+		if field == 0 {
+			return run
+		}
+		run += field
+	}
+}
+
+const shortHead = 2 // tag and length
+
+// shortField is the length of the field at the front, with its tag, if it is of that
+// number and shorter than 128 bytes; 0 if it is not.
+func shortField(wire []byte, number protowire.Number) int {
+	if len(wire) < shortHead || uint64(wire[0]) != protowire.EncodeTag(number, protowire.BytesType) || wire[1] >= 0x80 {
+		return 0
+	}
+	end := shortHead + int(wire[1])
+	if len(wire) < end {
+		return 0
+	}
+	return end
 }
 
 // A wireField is an encoded field of a message, with its tag as whole, and without

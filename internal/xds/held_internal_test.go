@@ -2,6 +2,7 @@ package xds
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,6 +32,8 @@ func FuzzDeltaRequest(f *testing.F) {
 		}
 		return appendBytes(nil, heldField, all)
 	}
+	short := entry(appendText(nil, 1, "s"), appendText(nil, 2, "1"))
+	long := entry(appendText(nil, 1, strings.Repeat("l", 200)), appendText(nil, 2, "2"))
 	for _, seed := range [][]byte{
 		whole, whole[:len(whole)-1], nil,
 		entry(), entry(appendText(nil, 1, "a")), entry(appendText(nil, 2, "1")),
@@ -40,6 +43,7 @@ func FuzzDeltaRequest(f *testing.F) {
 		entry(protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), 7)),
 		protowire.AppendVarint(protowire.AppendTag(nil, heldField, protowire.VarintType), 7),
 		appendText(nil, 2, "\xff"),
+		slices.Concat(short, long, short, appendText(nil, 2, "*"), long, short, short),
 		{0x2a, 0x05},
 		{0x2b, 0x2c},
 		{0x00},
