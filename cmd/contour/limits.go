@@ -34,6 +34,17 @@ type limitsConfig struct {
 // is sent nothing twice, so that 10,000 of them cost three handshakes a second.
 const defaultConnectionAge = time.Hour
 
+// Bounds of a connection's age. Below the one, clients would do nothing but connect,
+// and gRPC, which varies the age by a tenth, panics where that is less than a
+// nanosecond. Above the other, what it adds overflows, and connections end at once.
+const (
+	leastConnectionAge = 100 * time.Millisecond
+	mostConnectionAge  = 10 * 365 * 24 * time.Hour
+)
+
+// mostOfAny is more than any machine has of anything, and little enough to be added.
+const mostOfAny = 1 << 30
+
 func limitFlags(flags *pflag.FlagSet) {
 	flags.Duration("handshake-timeout", xds.DefaultHandshakeTimeout, "`time` that a connection has for its TLS handshake")
 	flags.Int("max-handshakes", handshake.DefaultPending,
@@ -54,8 +65,9 @@ func (c limitsConfig) check() error {
 	if c.HandshakeTimeout <= 0 {
 		return fmt.Errorf("--handshake-timeout is %s; it must be more than 0, such as %s", c.HandshakeTimeout, xds.DefaultHandshakeTimeout)
 	}
-	if c.MaxConnectionAge < 0 {
-		return fmt.Errorf("--max-connection-age is %s; it must be more than 0, such as %s, or 0 for never", c.MaxConnectionAge, defaultConnectionAge)
+	if age := c.MaxConnectionAge; age != 0 && (age < leastConnectionAge || age > mostConnectionAge) {
+		return fmt.Errorf("--max-connection-age is %s; it must be %s at least and %s at most, such as %s, or 0 for never",
+			age, leastConnectionAge, mostConnectionAge, defaultConnectionAge)
 	}
 	if c.MaxConnectionAgeGrace <= 0 {
 		return fmt.Errorf("--max-connection-age-grace is %s; it must be more than 0, such as %s, for streams do not end by themselves",
@@ -71,8 +83,8 @@ func (c limitsConfig) check() error {
 		{"max-connections", c.MaxConnections, 1},
 		{"max-streams", c.MaxStreams, 1},
 	} {
-		if limit.value < limit.least {
-			return fmt.Errorf("--%s is %d; it must be %d at least", limit.flag, limit.value, limit.least)
+		if limit.value < limit.least || limit.value > mostOfAny {
+			return fmt.Errorf("--%s is %d; it must be %d at least and %d at most", limit.flag, limit.value, limit.least, mostOfAny)
 		}
 	}
 	return nil

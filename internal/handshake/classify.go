@@ -43,6 +43,8 @@ func (c *conn) classify(err error) Reason {
 		return classifyAlert(network.Err)
 	case errors.As(err, &network) && network.Op == "local error" && c.seen.alert != 0:
 		return alertReason(uint64(c.seen.alert))
+	case errors.As(err, &network) && network.Op == "local error" && c.seen.farewell:
+		return ClosedMidway
 	case errors.As(err, &network) && network.Op == "local error": // an alert of ours, about what the peer sent
 		return MalformedRecord
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -105,9 +107,13 @@ func (c *conn) classifyText(text string) Reason {
 	case c.seen.hello && c.seen.noALPN:
 		fallback = NoALPN
 	}
-	return find(fallback, func(m marks) bool {
+	reason := find(fallback, func(m marks) bool {
 		return slices.ContainsFunc(m.texts, func(part string) bool { return strings.HasPrefix(text, "tls: "+part) })
 	})
+	if reason == BadSignature && c.seen.smallKey() {
+		return MalformedCertificate
+	}
+	return reason
 }
 
 // find returns the reason of the first row whose marks fit, or the fallback.

@@ -86,9 +86,8 @@ func (c *conn) Read(b []byte) (int, error) {
 		return c.readOn(b)
 	}
 	n, err := c.wait(c.Conn.Read, b)
-	c.records.pass(b[:n])
 	c.received += n
-	c.seen.record(b[:n])
+	c.seen.record(&c.records, b[:n])
 	switch {
 	case err != nil:
 		return n, err

@@ -8,8 +8,8 @@ import "crypto/x509"
 var explanations = []Explanation{
 	{
 		Reason: NoCertificate,
-		Means:  "The client presented no certificate. A Go client that has none of the CAs that the server names arrives like this, too.",
-		Do:     "Give the Envoy its certificate and key: `contour bootstrap --envoy-mtls-cert` and `--envoy-mtls-key`. If it has them, it is not an Envoy of yours, or has a certificate of another CA.",
+		Means:  "The client presented no certificate. A Go client that has none of the CAs that the server names arrives like this, too, and one of OpenSSL whose key is of a kind that the server does not take.",
+		Do:     "Give the Envoy its certificate and key: `contour bootstrap --envoy-mtls-cert` and `--envoy-mtls-key`. If it has them, it is not an Envoy of yours, or has a certificate of another CA or with a key that is neither ECDSA (P-256, P-384, P-521), Ed25519 nor RSA.",
 		Envoy: EnvoySide{
 			Stat: "cluster.contour.ssl.connection_error",
 			Log:  "TLSV1_ALERT_CERTIFICATE_REQUIRED",
@@ -173,7 +173,7 @@ var explanations = []Explanation{
 	{
 		Reason: MalformedRecord,
 		Means:  "The peer speaks TLS and breaks its rules: a record or message that is damaged, too long, out of order or forbidden.",
-		Do:     "If it is an Envoy of yours, look for something between the two that changes bytes. A scanner arrives like this, too.",
+		Do:     "If it is an Envoy of yours, look for something between the two that changes bytes. If the log line says that the handshake is longer than any that is meant, its certificate chain is too long: 16 KiB are for all that it sends. A scanner arrives like this, too.",
 		Envoy: EnvoySide{
 			Stat: "cluster.contour.ssl.connection_error",
 			Log:  "SSLV3_ALERT_BAD_RECORD_MAC",

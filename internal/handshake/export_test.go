@@ -25,7 +25,7 @@ func Texts() []string {
 // as a remote alert, of a peer that sent read.
 func ClassifyText(text string, read []byte) []Reason {
 	c := &conn{}
-	c.seen.record(read)
+	c.seen.record(&c.records, read)
 	err := errors.New(text)
 	return []Reason{
 		c.classify(err),

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -321,6 +322,7 @@ func TestAPeerThatFloodsItsHandshakeIsCutOff(t *testing.T) {
 		flood []byte
 	}{
 		{"with a ClientHello that does not end", append([]byte{0x16, 3, 1, 0x40, 0, 1, 0, 0xff, 0xfc}, make([]byte, 0x3ffc)...)},
+		{"with a ClientHello that is too long and not there yet", append([]byte{0x16, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xfc}, make([]byte, 9<<10)...)},
 		{"with records behind its hello", nil},
 	}
 	for _, row := range rows {
@@ -337,6 +339,16 @@ func TestAPeerThatFloodsItsHandshakeIsCutOff(t *testing.T) {
 			s.refusedOnceFor(handshake.MalformedRecord)
 		})
 	}
+}
+
+func TestAChainThatIsLongerThanAnyIsNotVerified(t *testing.T) {
+	s := newServer(t)
+	s.dial(s.clientOf(s.ca.Issue(t, leaf(func(l *certtest.Leaf) {
+		for i := range 1000 {
+			l.DNSNames = append(l.DNSNames, fmt.Sprintf("name-%d.example", i))
+		}
+	}))))
+	s.refusedOnceFor(handshake.MalformedRecord)
 }
 
 func TestARefusedPeerThatStaysDoesNotKeepItsPlace(t *testing.T) {

@@ -3,11 +3,13 @@ package handshake_test
 import (
 	"bytes"
 	"crypto"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
 	"io"
+	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -50,6 +52,20 @@ type impostor struct {
 }
 
 func (i impostor) Public() crypto.PublicKey { return i.public }
+
+// smallRSA shows a key of RSA of 768 bits. Go makes none and signs with none, so that
+// what it signs is nothing.
+type smallRSA struct{}
+
+func (smallRSA) Public() crypto.PublicKey {
+	const bits = 768
+	n := big.NewInt(1)
+	return &rsa.PublicKey{N: n.SetBit(n, bits-1, 1), E: 65537}
+}
+
+func (smallRSA) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	return make([]byte, 96), nil
+}
 
 type pkixExtension = pkix.Extension
 
@@ -153,6 +169,14 @@ func flipAfterHello(client, server net.Conn) {
 
 // cutAfterHello passes the hello and the server's flight on, and hangs up.
 func cutAfterHello(client, server net.Conn) { passHello(client, server) }
+
+// sayGoodbyeAfterHello ends the connection by an alert in the clear, as TLS has it.
+func sayGoodbyeAfterHello(client, server net.Conn) {
+	if passHello(client, server) {
+		_, _ = server.Write([]byte{21, 3, 3, 0, 2, 1, 0})
+		_, _ = io.Copy(io.Discard, server)
+	}
+}
 
 // passHello passes on one flight of each side, and tells whether it could.
 func passHello(client, server net.Conn) bool {

@@ -33,15 +33,25 @@ func (r *recordReader) limit(n int) int {
 // pass follows what was read.
 func (r *recordReader) pass(b []byte) {
 	for len(b) > 0 {
-		if r.rest == 0 {
-			n := copy(r.head[r.have:], b)
-			b = b[n:]
-			if r.have += n; r.have < recordHead {
-				return
-			}
-			r.have, r.rest = 0, int(binary.BigEndian.Uint16(r.head[recordHead-2:]))
-		}
-		n := min(r.rest, len(b))
-		b, r.rest = b[n:], r.rest-n
+		_, b = r.next(b)
 	}
 }
+
+// next follows what was read as far as one record goes, and returns what of it is in
+// the record's body, and what is behind.
+func (r *recordReader) next(b []byte) (body, behind []byte) {
+	if r.rest == 0 {
+		n := copy(r.head[r.have:], b)
+		b = b[n:]
+		if r.have += n; r.have < recordHead {
+			return nil, nil
+		}
+		r.have, r.rest = 0, r.length()
+	}
+	n := min(r.rest, len(b))
+	r.rest -= n
+	return b[:n], b[n:]
+}
+
+// length is that of the record's body, once its head has come.
+func (r *recordReader) length() int { return int(binary.BigEndian.Uint16(r.head[recordHead-2:])) }

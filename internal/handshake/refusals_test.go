@@ -96,6 +96,10 @@ func certificateRows() []row {
 		{"a client whose certificate is cut short", func(s *server) {
 			s.dial(s.clientWith(func(c *tls.Certificate) { c.Certificate = [][]byte{c.Certificate[0][:200]} }))
 		}, handshake.MalformedCertificate},
+		{"a client whose key of RSA is smaller than Go takes", func(s *server) {
+			pair := &certtest.Pair{Chain: s.ca.Certify(s.t, certtest.Client(), smallRSA{}), Key: smallRSA{}}
+			s.dial(s.clientOf(pair))
+		}, handshake.MalformedCertificate},
 		{"a client that shows a certificate whose key it has not", func(s *server) {
 			s.dial(s.clientWith(func(c *tls.Certificate) {
 				c.PrivateKey = impostor{c.Leaf.PublicKey, certtest.NewKey(s.t, certtest.ECDSA)}
@@ -183,6 +187,9 @@ func absenceRows() []row {
 		{"a probe of the port", func(s *server) { s.raw(nil, true) }, handshake.Probe},
 		{"a probe that resets", func(s *server) { s.reset(nil) }, handshake.Probe},
 		{"a client that goes in the midst", func(s *server) { s.raw(helloRecord, true) }, handshake.ClosedMidway},
+		{"a client that says goodbye after its hello", func(s *server) {
+			s.dialThrough(s.client(), sayGoodbyeAfterHello)
+		}, handshake.ClosedMidway},
 		{"a client that resets in the midst", func(s *server) { s.reset(helloRecord) }, handshake.ClosedMidway},
 		{"a client that goes after its hello", func(s *server) { s.dialThrough(s.client(), cutAfterHello) }, handshake.ClosedMidway},
 	}

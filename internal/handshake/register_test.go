@@ -126,13 +126,49 @@ func TestASourceIsANetworkOfOneOwner(t *testing.T) {
 }
 
 func TestAnAlertIsSeenBehindWhatMayComeBeforeIt(t *testing.T) {
-	for _, read := range [][]byte{
+	for _, flight := range [][]byte{
 		{21, 3, 3, 0, 2, 2, 48},
 		{20, 3, 3, 0, 1, 1, 21, 3, 3, 0, 2, 2, 48},
+		{20, 3, 3, 0, 1, 1, 20, 3, 3, 0, 1, 1, 21, 3, 3, 0, 2, 2, 48},
+		{22, 3, 1, 0, 3, 21, 3, 3, 21, 3, 3, 0, 2, 2, 48},
 	} {
-		var s seen
-		if s.record(read); s.alert != 48 {
-			t.Errorf("%x: saw alert %d", read, s.alert)
+		for cut := range flight { // the network may
+			var s seen
+			var r recordReader
+			s.record(&r, flight[:cut])
+			s.record(&r, flight[cut:])
+			if s.alert != 48 {
+				t.Errorf("%x and %x: saw alert %d", flight[:cut], flight[cut:], s.alert)
+			}
 		}
+	}
+}
+
+func TestWhatIsInARecordIsNoAlert(t *testing.T) {
+	var s seen
+	var r recordReader
+	s.record(&r, []byte{22, 3, 3, 0, 7})
+	s.record(&r, []byte{21, 3, 3, 0, 2, 2, 48})
+	if s.alert != 0 {
+		t.Errorf("saw alert %d", s.alert)
+	}
+}
+
+func TestTheTimeThatOneWaitsForUsIsNotItsPeers(t *testing.T) {
+	r := newRegister(Limits{}.withDefaults())
+	c, _ := socket(t, r)
+	c.accepted = time.Now().Add(-time.Minute)
+	if err := r.enter(c); err != nil {
+		t.Fatal(err)
+	}
+	for _, flight := range []time.Duration{0, 30 * time.Second} { // between the two, this server computes
+		r.wait(c, c.accepted.Add(flight))
+		if err := r.resume(c, c.accepted.Add(flight+time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.wait(c, time.Now())
+	if r.makeRoom() {
+		t.Error("it was shed, and its peer had but two milliseconds")
 	}
 }

@@ -1,7 +1,7 @@
 package handshake
 
 import (
-	"bytes"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -16,27 +16,50 @@ type seen struct {
 	// alert is the number of an alert that the peer sent in the clear; 0 is none, since
 	// that one means no error.
 	alert uint8
+	// farewell says that the peer sent that one in the clear: it goes.
+	farewell bool
 	// presented is the peer's certificate, once it was verified. Of one that was not,
 	// the verifier's error has it.
 	presented *x509.Certificate
 }
 
-// Records of TLS that a peer may send in the clear while the handshake goes on
-// (RFC 8446, section 5.1).
-var (
-	changeCipherSpec = []byte{20, 3, 3, 0, 1, 1}
-	alertHead        = []byte{21, 3, 3, 0, 2}
+// A record that is an alert in the clear (RFC 8446, sections 5.1 and 6): a level and a
+// description.
+const (
+	alertType   = 21
+	alertLength = 2
 )
 
-// record looks for an alert in what was read. OpenSSL, and whatever stands on it,
-// refuses a server's certificate by an alert in the clear, when the other side
-// expects encryption already: crypto/tls sees no more than a record that it can't
-// decrypt.
-func (s *seen) record(b []byte) {
-	b = bytes.TrimPrefix(b, changeCipherSpec)
-	if alert, ok := bytes.CutPrefix(b, alertHead); ok && len(alert) >= 2 {
-		s.alert = alert[1]
+// record follows what was read, by r, and looks for an alert in it. OpenSSL, and
+// whatever stands on it, refuses a server's certificate by an alert in the clear, when
+// the other side expects encryption already: crypto/tls sees no more than a record that
+// it can't decrypt.
+func (s *seen) record(r *recordReader, b []byte) {
+	for len(b) > 0 {
+		var body []byte
+		body, b = r.next(b)
+		if len(body) == 0 || r.rest > 0 || r.head[0] != alertType || r.length() != alertLength {
+			continue
+		}
+		if alert := body[len(body)-1]; alert != 0 {
+			s.alert = alert
+		} else {
+			s.farewell = true
+		}
 	}
+}
+
+// leastRSA is how many bits a key of RSA must have to be used by crypto/rsa.
+const leastRSA = 1024
+
+// smallKey tells whether the peer's certificate was good and its key can't be used.
+// crypto/tls calls that an invalid signature, as it does a key of another.
+func (s *seen) smallKey() bool {
+	if s.presented == nil {
+		return false
+	}
+	key, ok := s.presented.PublicKey.(*rsa.PublicKey)
+	return ok && key.N.BitLen() < leastRSA
 }
 
 // observe returns a config that decides as config does, and lets the connection
