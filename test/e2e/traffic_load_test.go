@@ -60,7 +60,10 @@ func startTraffic(t *testing.T, f *fixture, urls ...string) *traffic {
 		close(over)
 		clients.Wait()
 	})
-	t.Cleanup(tr.end)
+	t.Cleanup(func() {
+		tr.end()
+		tr.tell()
+	})
 	return tr
 }
 
@@ -114,10 +117,19 @@ func (tr *traffic) wantNoFailure() {
 	if tr.answered.Load() == 0 {
 		tr.t.Error("there was no traffic")
 	}
-	if n := tr.failed.Load(); n > 0 {
+	tr.tell()
+}
+
+// tell fails the test with what failed, once, wherever the test ends.
+func (tr *traffic) tell() {
+	tr.t.Helper()
+	if n := tr.failed.Swap(0); n > 0 {
 		tr.t.Errorf("%d requests failed; the first ones:", n)
 	}
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
 	for _, failure := range tr.failures {
 		tr.t.Error(failure)
 	}
+	tr.failures = nil
 }
