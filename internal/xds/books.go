@@ -59,17 +59,18 @@ func agentVersion(n *corev3.Node) string {
 	return n.GetUserAgentVersion()
 }
 
-// maxPending bounds how many responses of a type are remembered, of a client that
-// answers none.
-const maxPending = 64
+// maxPending and maxToldBytes bound how many responses of a type are remembered, of a
+// client that answers none, and how long the names in them are together that it made
+// up. The last one is remembered in any case.
+const (
+	maxPending   = 64
+	maxToldBytes = maxNameBytes
+)
 
 // sending is called before the response is on its way, so that the answer can't
 // come first.
 func (b *books) sending(w *watch, nonce uint64, resp *response) {
-	if len(w.pending) == maxPending {
-		w.pending = slices.Delete(w.pending, 0, 1)
-	}
-	w.pending = append(w.pending, pending{nonce, resp.version, resp.told})
+	w.remember(pending{nonce, resp.version, resp.told, resp.toldBytes})
 	w.sent = mark{resp.version, instantNow()}
 	w.counts.responses.Inc()
 }

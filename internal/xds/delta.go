@@ -2,6 +2,7 @@ package xds
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"slices"
 
@@ -78,6 +79,7 @@ func (w *watch) unsubscribe(name string) {
 		return
 	}
 	delete(w.named, name)
+	w.nameBytes -= len(name)
 	delete(w.stale, name)
 	if w.wildcard {
 		w.mark(name)
@@ -94,7 +96,10 @@ func (w *watch) reconnect(has heldList, now *typeState) error {
 		return nil
 	}
 	current, gone, err := now.held(has)
-	if err != nil {
+	switch {
+	case errors.Is(err, errTooManyGone):
+		return status.Errorf(codes.ResourceExhausted, "initial_resource_versions: %v", err)
+	case err != nil:
 		return status.Errorf(codes.InvalidArgument, "initial_resource_versions: %v", err)
 	}
 	w.base = now
@@ -148,6 +153,7 @@ func (delta) due(w *watch, now *typeState, how extent) *response {
 	resp.own = appendText(resp.own, deltaTypeField, now.url)
 	for _, r := range gone {
 		resp.own = appendText(resp.own, deltaRemovedField, r.name)
+		resp.toldBytes += len(r.name)
 	}
 	if len(gone) > 0 {
 		resp.told = slices.Concat(resp.told, namesOf(gone)) // they may be shared

@@ -125,8 +125,10 @@ type response struct {
 	own       []byte
 	resources int // how many it holds
 	version   string
-	// told are the names of what it says something new of.
-	told []string
+	// told are the names of what it says something new of, and toldBytes is how long those
+	// of them are that the client made up: the others are shared.
+	told      []string
+	toldBytes int
 }
 
 func (r *response) tell(all []*resource) { r.told = append(r.told, namesOf(all)...) }

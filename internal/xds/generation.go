@@ -1,6 +1,7 @@
 package xds
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -179,19 +180,32 @@ func (s *typeState) list() []*resource {
 	return slices.SortedFunc(slices.Values(slices.Concat(s.below.list(), s.all)), byName)
 }
 
+// errTooManyGone says that a client has more that does not exist than it may name.
+var errTooManyGone = fmt.Errorf("more than %d names in it do not exist", maxNames)
+
 // held tells which of all a client has as they are, and which names it has that
-// don't exist. Of a name that it gives twice, the last one counts.
+// don't exist, which are as many as it may name: they are kept until they are taken
+// from it, at a hundred bytes and more for each. Of a name that it gives twice, the
+// last one counts.
 func (s *typeState) held(has heldList) (current []bool, gone map[string]struct{}, err error) {
 	all := s.list()
 	current, gone = make([]bool, len(all)), make(map[string]struct{})
-	places := s.placesOf(all)
+	places, tooMany := s.placesOf(all), false
 	err = has.each(func(name, version []byte) {
 		if i, ok := places[string(name)]; ok {
 			current[i] = all[i].version == string(version)
-		} else {
+			return
+		}
+		if _, known := gone[string(name)]; known {
+			return
+		}
+		if tooMany = tooMany || len(gone) == maxNames; !tooMany {
 			gone[string(name)] = struct{}{}
 		}
 	})
+	if err == nil && tooMany {
+		err = errTooManyGone
+	}
 	return current, gone, err
 }
 

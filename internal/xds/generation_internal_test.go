@@ -3,6 +3,7 @@ package xds
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -170,5 +171,44 @@ func TestABoundedNumberOfNamesCanBeSubscribedAgain(t *testing.T) {
 	}
 	if err := w.name(string(rune(0x10000))); err != nil {
 		t.Errorf("one that is subscribed already: %v", err)
+	}
+}
+
+func TestNamesAreBoundedInLength(t *testing.T) {
+	w := new(watch)
+	long := strings.Repeat("x", maxNameBytes/2)
+	for _, name := range []string{"a" + long[1:], "b" + long[1:], "a" + long[1:]} {
+		if err := w.name(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.name("c"); err == nil {
+		t.Error("a byte more than the bound is taken")
+	}
+	w = new(watch)
+	for _, name := range []string{"a" + long[1:], "b" + long[1:], "c" + long[1:]} {
+		if err := w.name(name); err != nil {
+			t.Fatalf("after others were given up: %v", err)
+		}
+		w.unsubscribe(name)
+		if err := w.rename([]string{long}); err != nil {
+			t.Fatalf("the names of the state of the world: %v", err)
+		}
+	}
+}
+
+func TestWhatIsRememberedOfAClientThatAnswersNothingIsBounded(t *testing.T) {
+	for name, row := range map[string]struct{ bytes, kept int }{
+		"short":         {10, maxPending},
+		"a quarter":     {maxToldBytes / 4, 4},
+		"longer by far": {2 * maxToldBytes, 1},
+	} {
+		w := new(watch)
+		for nonce := range uint64(3 * maxPending) {
+			w.remember(pending{nonce: nonce, bytes: row.bytes})
+		}
+		if len(w.pending) != row.kept || w.pending[row.kept-1].nonce != 3*maxPending-1 || w.pending[0].nonce != uint64(3*maxPending-row.kept) {
+			t.Errorf("%s: %d are remembered", name, len(w.pending))
+		}
 	}
 }

@@ -19,7 +19,8 @@ type deltaRequest struct {
 	discovery.DeltaDiscoveryRequest // without initial_resource_versions
 	has                             heldList
 
-	memory mem.Buffer // of has; nil where that is empty
+	memory    mem.Buffer // of has; nil where that is empty
+	scattered bool       // has is no part of memory, but put together
 }
 
 // release gives back the memory of what the client has, which nobody may look at any
@@ -28,7 +29,7 @@ func (r *deltaRequest) release() {
 	if r.memory != nil {
 		r.memory.Free()
 	}
-	r.memory, r.has = nil, nil
+	r.memory, r.has, r.scattered = nil, nil, false
 }
 
 // requestMemory is where requests are put together. Hundreds come at once after a
@@ -57,7 +58,7 @@ type heldList []byte
 // are for f to look at and not to keep. It fails at one that is malformed, as
 // [proto.Unmarshal] would.
 func (l heldList) each(f func(name, version []byte)) error {
-	checked := utf8.Valid(l) // if all of it is, so is each text in it that is shorter than 128 bytes
+	checked := utf8.Valid(l) // if all of it is, so is each text in it that stands between bytes of ASCII
 	for rest := []byte(l); len(rest) > 0; {
 		entry, behind, ok := cutShort(rest, heldField)
 		if ok {
@@ -69,7 +70,10 @@ func (l heldList) each(f func(name, version []byte)) error {
 			}
 			entry = field.text
 		}
-		name, version, err := cutEntry(entry, checked && ok)
+		// A tag need not be written in the fewest bytes, and what follows would then begin
+		// with one that can end a character.
+		known := checked && ok && (len(rest) == 0 || rest[0] < utf8.RuneSelf)
+		name, version, err := cutEntry(entry, known)
 		if err != nil {
 			return err
 		}
@@ -126,11 +130,17 @@ func (r *deltaRequest) unmarshal(data mem.BufferSlice) error {
 // hold adds fields to what the client has. Nearly always they are all in one place,
 // and stay there.
 func (r *deltaRequest) hold(fields []byte) {
-	if r.has == nil {
-		r.has = slices.Clip(fields)
-		return
+	end := len(r.has)
+	switch {
+	case r.has == nil:
+		r.has = fields
+	case r.scattered:
+		r.has = append(r.has, fields...)
+	case end < cap(r.has) && &r.has[:end+1][end] == &fields[0]: // right behind
+		r.has = r.has[:end+len(fields)]
+	default:
+		r.has, r.scattered = slices.Concat(r.has, fields), true
 	}
-	r.has = append(r.has, fields...)
 }
 
 // cutEntry takes an entry of a map apart, which is a message of a key and a value,

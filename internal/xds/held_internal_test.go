@@ -1,9 +1,11 @@
 package xds
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -44,6 +46,7 @@ func FuzzDeltaRequest(f *testing.F) {
 		protowire.AppendVarint(protowire.AppendTag(nil, heldField, protowire.VarintType), 7),
 		appendText(nil, 2, "\xff"),
 		slices.Concat(short, long, short, appendText(nil, 2, "*"), long, short, short),
+		append(entry(appendText(nil, 1, "a"), appendText(nil, 2, "\xc2")), 0xaa, 0x00, 0x00), // the next tag ends the character
 		{0x2a, 0x05},
 		{0x2b, 0x2c},
 		{0x00},
@@ -73,6 +76,90 @@ func FuzzDeltaRequest(f *testing.F) {
 			t.Errorf("%x is %v, and Protocol Buffers says %v", wire, &got.DeltaDiscoveryRequest, want)
 		}
 	})
+}
+
+// listOf is a request as it comes in pieces, with such a list.
+func listOf(t *testing.T, has map[string]string) mem.BufferSlice {
+	t.Helper()
+	wire, err := proto.Marshal(&discovery.DeltaDiscoveryRequest{TypeUrl: served[clusterIndex].URL, InitialResourceVersions: has})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mem.BufferSlice{mem.SliceBuffer(wire[:len(wire)/2]), mem.SliceBuffer(wire[len(wire)/2:])}
+}
+
+// TestAListStaysWhereItCame has a client list names of all lengths: none of it is copied
+// out of the memory that is used again.
+func TestAListStaysWhereItCame(t *testing.T) {
+	has := make(map[string]string)
+	for i := range 300 {
+		has[strings.Repeat("n", i)] = "1"
+	}
+	var req deltaRequest
+	if err := req.unmarshal(listOf(t, has)); err != nil {
+		t.Fatal(err)
+	}
+	if req.scattered || len(req.has) == 0 {
+		t.Errorf("%d bytes, and put together is %v", len(req.has), req.scattered)
+	}
+}
+
+// TestListsAreNotMixed has many clients come back at once, each with a list of its own.
+// All are of one length, so that each takes the memory of another one.
+func TestListsAreNotMixed(t *testing.T) {
+	state := newTypeState(served[clusterIndex].URL, clusters(t, map[string]string{"a": "1s", "b": "1s", "c": "1s", "d": "1s"}), nil)
+	var all sync.WaitGroup
+	for lacking := range state.all {
+		all.Go(func() {
+			has := make(map[string]string)
+			for i, r := range state.all {
+				if has[r.name] = r.version; i == lacking {
+					has[r.name] = strings.Repeat("0", len(r.version))
+				}
+			}
+			for i := range 200 { // long enough for another one to come in between
+				has[fmt.Sprintf("gone-%d-%03d", lacking, i)] = "1"
+			}
+			wire := listOf(t, has)
+			for range 300 {
+				w, req := &watch{}, new(deltaRequest)
+				if err := req.unmarshal(wire); err != nil {
+					t.Error(err)
+					return
+				}
+				if err := (delta{}).take(w, req, state, true); err != nil {
+					t.Error(err)
+					return
+				}
+				if _, ok := w.stale[state.all[lacking].name]; !ok || len(w.stale) != 1 || len(w.leaving) != 200 ||
+					w.leaving[199].name != fmt.Sprintf("gone-%d-199", lacking) {
+					t.Errorf("one that lacks %s is told of %v, and of %d that are gone", state.all[lacking].name, w.stale, len(w.leaving))
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestAListOfMadeUpNamesIsBounded has a client list more names that don't exist than it
+// could subscribe to, each of which is kept until it is taken from the client.
+func TestAListOfMadeUpNamesIsBounded(t *testing.T) {
+	state := newTypeState(served[clusterIndex].URL, clusters(t, map[string]string{"a": "1s"}), nil)
+	var list heldList
+	for i := range maxNames {
+		list = appendBytes(list, heldField, appendText(nil, mapKeyField, fmt.Sprintf("made-up-%d", i)))
+	}
+	list = append(list, list...) // twice is once
+	w := &watch{wildcard: true}
+	if err := w.reconnect(list, state); err != nil || len(w.leaving) != maxNames {
+		t.Fatalf("%d are gone: %v", len(w.leaving), err)
+	}
+	w = &watch{wildcard: true}
+	err := w.reconnect(appendBytes(list, heldField, appendText(nil, mapKeyField, "one too many")), state)
+	if status.Code(err) != codes.ResourceExhausted || len(w.leaving) != 0 {
+		t.Errorf("%d are gone: %v", len(w.leaving), err)
+	}
 }
 
 func TestAListThatCannotBeDecodedIsRefused(t *testing.T) {

@@ -55,7 +55,7 @@ func (w *watch) rename(names []string) error {
 		return nil
 	}
 	before := w.named
-	w.named = nil
+	w.named, w.nameBytes = nil, 0
 	for _, name := range names {
 		if name == wildcardName {
 			continue
@@ -72,9 +72,13 @@ func (w *watch) rename(names []string) error {
 	return nil
 }
 
-// hasNamed tells whether names are just those that are subscribed already.
+// hasNamed tells whether names are just those that are subscribed already. One that is
+// given twice may not stand for another one that is missing.
 func (w *watch) hasNamed(names []string) bool {
-	count := 0
+	if len(w.named) == 0 {
+		return !slices.ContainsFunc(names, func(name string) bool { return name != wildcardName })
+	}
+	given := make(map[string]struct{}, len(names))
 	for _, name := range names {
 		if name == wildcardName {
 			continue
@@ -82,9 +86,9 @@ func (w *watch) hasNamed(names []string) bool {
 		if _, ok := w.named[name]; !ok {
 			return false
 		}
-		count++
+		given[name] = struct{}{}
 	}
-	return count == len(w.named)
+	return len(given) == len(w.named)
 }
 
 // due implements [variant].
@@ -130,6 +134,9 @@ func (s sotw) fill(resp *response, w *watch, now *typeState, d *diff, had []*res
 	if w.wildcard || isWhole(now.url) {
 		if resp.told = d.names(); !w.wildcard || len(w.stale) > 0 {
 			resp.told = slices.AppendSeq(namesOf(w.wanted(d.changed)), maps.Keys(w.stale))
+			for name := range w.stale {
+				resp.toldBytes += len(name)
+			}
 		}
 		return s.whole(w, now, how, resp)
 	}

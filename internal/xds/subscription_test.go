@@ -1,6 +1,10 @@
 package xds_test
 
-import "testing"
+import (
+	"testing"
+
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+)
 
 // TestSubscriptions plays each way of changing a subscription (xDS protocol, "How
 // the client specifies what resources to return").
@@ -197,6 +201,22 @@ func TestAKnownNameIsSentAgainWhenItIsSubscribedAgain(t *testing.T) {
 		< endpoint -none
 		> endpoint +none
 		< endpoint -none`)
+}
+
+func TestANameThatIsGivenTwiceStandsForNoOther(t *testing.T) {
+	f := start(t)
+	f.Publish(content{"endpoint/a": 1, "endpoint/b": 1}.snapshot(t))
+	stream := openSotW(f, adsSotW)
+	request := func(nonce string, names ...string) *discovery.DiscoveryRequest {
+		return &discovery.DiscoveryRequest{Node: node, TypeUrl: typeURL("endpoint"), ResponseNonce: nonce, ResourceNames: names}
+	}
+	first := ask(t, stream, request("", "a", "b"))
+	if err := stream.Send(request(first.GetNonce(), "a", "a")); err != nil { // b is given up
+		t.Fatal(err)
+	}
+	if again := ask(t, stream, request(first.GetNonce(), "a", "b")); len(again.GetResources()) != 1 {
+		t.Errorf("got %v", again)
+	}
 }
 
 func TestTheWildcardIsAnsweredInFullWhenItIsSubscribedAgain(t *testing.T) {

@@ -22,6 +22,8 @@ type watch struct {
 	// refusing says that the last answer was a refusal.
 	refusing bool
 	named    map[string]struct{} // subscribed by name
+	// nameBytes is how long the names are together.
+	nameBytes int
 
 	// base is the state that the client has, as far as its subscription goes and but
 	// for the exceptions below. nil is a client that has nothing.
@@ -60,6 +62,18 @@ type pending struct {
 	nonce   uint64
 	version string
 	told    []string // the names that it says something of
+	bytes   int      // how long those of them are that nobody else has
+}
+
+// remember adds a response to those that wait for their answer, and forgets the oldest
+// ones where they are too many.
+func (w *watch) remember(next pending) {
+	bytes, first := next.bytes, len(w.pending)
+	for first > 0 && len(w.pending)-first < maxPending-1 && bytes+w.pending[first-1].bytes <= maxToldBytes {
+		first--
+		bytes += w.pending[first].bytes
+	}
+	w.pending = append(slices.Delete(w.pending, 0, first), next)
 }
 
 // wants tells whether a resource is part of the subscription.
@@ -84,16 +98,26 @@ func (w *watch) wanted(all []*resource) []*resource {
 	return wanted
 }
 
-// maxNames bounds the names of one subscription. An Envoy names each endpoint set
-// of its clusters; a client that makes names up would grow without end.
-const maxNames = 1 << 17
+// maxNames and maxNameBytes bound the names of one subscription, and how long they are
+// together. An Envoy names each endpoint set of its clusters; a client that makes names
+// up would grow without end.
+const (
+	maxNames     = 1 << 17
+	maxNameBytes = maxRequestBytes
+)
 
 func (w *watch) name(name string) error {
 	if w.named == nil {
 		w.named = make(map[string]struct{})
 	}
-	if _, known := w.named[name]; !known && len(w.named) >= maxNames {
+	if _, known := w.named[name]; known {
+		return nil
+	}
+	if len(w.named) >= maxNames {
 		return status.Errorf(codes.ResourceExhausted, "more than %d names of one type are subscribed", maxNames)
+	}
+	if w.nameBytes += len(name); w.nameBytes > maxNameBytes {
+		return status.Errorf(codes.ResourceExhausted, "names of one type are subscribed that are longer than %d bytes together", maxNameBytes)
 	}
 	w.named[name] = struct{}{}
 	return nil
