@@ -60,31 +60,25 @@ func (s *scope) assemble(before *Snapshots) {
 	}
 }
 
-// own returns the scope's own resources by type, sorted by name. It sorts pointers,
-// since a Resource is nine words.
-func (s *scope) own() map[string][]Resource {
-	sorted := map[string][]*resource{}
+// own returns the scope's own resources by type, sorted by name.
+func (s *scope) own() map[string][]*Resource {
+	own := map[string][]*Resource{}
 	for _, u := range s.units {
 		for _, r := range u.resources {
-			sorted[r.kind.URL] = append(sorted[r.kind.URL], r)
+			own[r.kind.URL] = append(own[r.kind.URL], r.served)
 		}
 	}
-	own := make(map[string][]Resource, len(sorted))
-	for url, all := range sorted {
-		slices.SortFunc(all, func(a, b *resource) int { return cmp.Compare(a.name, b.name) })
-		own[url] = make([]Resource, len(all))
-		for i, r := range all {
-			own[url][i] = r.served
-		}
+	for _, all := range own {
+		slices.SortFunc(all, byName)
 	}
 	return own
 }
 
-func byName(a, b Resource) int { return cmp.Compare(a.Name, b.Name) }
+func byName(a, b *Resource) int { return cmp.Compare(a.Name, b.Name) }
 
 // merge returns the resources of two sorted lists, sorted.
-func merge(a, b []Resource) []Resource {
-	all := make([]Resource, 0, len(a)+len(b))
+func merge(a, b []*Resource) []*Resource {
+	all := make([]*Resource, 0, len(a)+len(b))
 	for len(a) > 0 && len(b) > 0 {
 		if byName(a[0], b[0]) < 0 {
 			all, a = append(all, a[0]), a[1:]

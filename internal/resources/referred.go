@@ -17,9 +17,9 @@ type Unreferred struct {
 
 // Secrets returns those that every Envoy gets, sorted by name: the ones that some
 // resource refers to. The others are only for whom they are granted to by name.
-func (s *Snapshot) Secrets() []Resource {
+func (s *Snapshot) Secrets() []*Resource {
 	wanted := s.wanted()
-	var referred []Resource
+	var referred []*Resource
 	for _, r := range s.Resources(SecretURL) {
 		if wanted[r.Name] {
 			referred = append(referred, r)
@@ -30,8 +30,7 @@ func (s *Snapshot) Secrets() []Resource {
 
 // Has reports whether there is a secret of that name, be it referred to or not.
 func (s *Snapshot) Has(secret string) bool {
-	_, ok := s.find(SecretURL, secret)
-	return ok
+	return s.find(SecretURL, secret) != nil
 }
 
 // wanted are the names of secrets that resources refer to.

@@ -74,8 +74,8 @@ func made(before, after map[string]sourced) string {
 // bodyOf is where a cluster's bytes are.
 func bodyOf(t *testing.T, s *Snapshot, name string) *byte {
 	t.Helper()
-	r, ok := s.find(clusterURL, name)
-	if !ok {
+	r := s.find(clusterURL, name)
+	if r == nil {
 		t.Fatalf("there is no cluster %s", name)
 	}
 	return &r.Body[0]

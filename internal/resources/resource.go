@@ -21,10 +21,9 @@ type resource struct {
 	free freedom
 	// beside is true of the bundle that stands beside a pair.
 	beside bool
-	// served is what is made of it. It has no Message when the resource could not be
-	// decoded. The name still counts as defined then, so that one mistake is not
+	// served is what is made of it; nil when the resource could not be decoded. The name still counts as defined then, so that one mistake is not
 	// reported as many.
-	served Resource
+	served *Resource
 	// node and message are there only while the file is read.
 	node    *node
 	message proto.Message

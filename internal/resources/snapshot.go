@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"hash"
 	"log/slog"
 	"slices"
 
@@ -47,11 +48,11 @@ type Snapshot struct {
 // resourceSet is the resources of one type.
 type resourceSet struct {
 	version   string
-	resources []Resource
+	resources []*Resource
 }
 
 // Version returns the version of all resources of a type: a hash of their names
-// and bodies, the same for the same content in every process and however it is
+// and versions, the same for the same content in every process and however it is
 // spread over files. It is "" for a type that is not served.
 func (s *Snapshot) Version(typeURL string) string {
 	if set, ok := s.byURL[typeURL]; ok {
@@ -61,8 +62,9 @@ func (s *Snapshot) Version(typeURL string) string {
 }
 
 // Resources returns the resources of a type, sorted by name. The slice and what it
-// holds are shared and not to be changed.
-func (s *Snapshot) Resources(typeURL string) []Resource {
+// points to are shared and not to be changed. A resource that is the same in two states
+// of one [Folder], or at the top and in a group, is the same one.
+func (s *Snapshot) Resources(typeURL string) []*Resource {
 	if set, ok := s.byURL[typeURL]; ok {
 		return set.resources
 	}
@@ -77,17 +79,17 @@ func (s *Snapshot) set(typeURL string) *resourceSet {
 	return s.byURL[typeURL]
 }
 
-// find returns the resource of that name, if there is one.
-func (s *Snapshot) find(typeURL, name string) (Resource, bool) {
+// find returns the resource of that name, or nil.
+func (s *Snapshot) find(typeURL, name string) *Resource {
 	set := s.set(typeURL)
 	if set == nil {
-		return Resource{}, false
+		return nil
 	}
-	i, ok := slices.BinarySearchFunc(set.resources, name, func(r Resource, name string) int { return cmp.Compare(r.Name, name) })
+	i, ok := slices.BinarySearchFunc(set.resources, name, func(r *Resource, name string) int { return cmp.Compare(r.Name, name) })
 	if !ok {
-		return Resource{}, false
+		return nil
 	}
-	return set.resources[i], true
+	return set.resources[i]
 }
 
 // sameAs reports whether both hold the same content. No snapshot is the same as none.
@@ -108,28 +110,35 @@ func (s *Snapshot) sameAs(other *Snapshot) bool {
 
 // newSet takes resources that are sorted by name, and gives them their version. It
 // returns the set of before where that holds the same: hashing is for what is new.
-func newSet(resources []Resource, before *resourceSet) *resourceSet {
-	if before != nil && slices.EqualFunc(resources, before.resources, func(a, b Resource) bool {
-		return a.Name == b.Name && a.Version == b.Version
+func newSet(resources []*Resource, before *resourceSet) *resourceSet {
+	if before != nil && slices.EqualFunc(resources, before.resources, func(a, b *Resource) bool {
+		return a == b || a.Name == b.Name && a.Version == b.Version
 	}) {
 		return before
 	}
-	parts := make([][]byte, 0, 2*len(resources))
-	for _, r := range resources {
-		parts = append(parts, []byte(r.Name), r.Body)
-	}
-	return &resourceSet{version: version(parts...), resources: resources}
-}
-
-// version hashes the parts, each behind its length, so that no two lists of parts
-// run together into the same bytes.
-func version(parts ...[]byte) string {
 	h := sha256.New()
-	var length [8]byte
-	for _, part := range parts {
-		binary.BigEndian.PutUint64(length[:], uint64(len(part)))
-		h.Write(length[:])
+	var part []byte
+	for _, r := range resources {
+		part = appendPart(part[:0], r.Name)
+		part = appendPart(part, r.Version)
 		h.Write(part)
 	}
-	return hex.EncodeToString(h.Sum(nil)[:versionBytes])
+	return &resourceSet{version: version(h), resources: resources}
 }
+
+// bodyVersion is the version of a resource.
+func bodyVersion(body []byte) string {
+	h := sha256.New()
+	h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(body))))
+	h.Write(body)
+	return version(h)
+}
+
+// appendPart appends a text behind its length: no two lists of texts run together into
+// the same bytes.
+func appendPart(b []byte, text string) []byte {
+	b = binary.BigEndian.AppendUint64(b, uint64(len(text)))
+	return append(b, text...)
+}
+
+func version(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)[:versionBytes]) }

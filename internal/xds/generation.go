@@ -140,23 +140,42 @@ func newTypeState(url string, snapshot *resources.Snapshot, sources []*typeState
 		}
 	}
 	s := &typeState{id: states.Add(1), url: url, version: version, all: make([]*resource, 0, len(current))}
-	for i := range current {
-		r := find(sources, &current[i])
-		if r == nil {
-			r = newResource(url, &current[i])
+	had := make([]cursor, len(sources))
+	for i, source := range sources {
+		had[i] = source.list()
+	}
+	for _, r := range current {
+		known := find(had, r)
+		if known == nil {
+			known = newResource(url, r)
 		}
-		s.all = append(s.all, r)
+		s.all = append(s.all, known)
 	}
 	s.secrets = secretsOf(s.all)
 	return s
 }
 
 // find returns a resource of the same content, or nil.
-func find(sources []*typeState, like *resources.Resource) *resource {
-	for _, source := range sources {
-		if r := source.get(like.Name); r != nil && r.version == like.Version {
+func find(had []cursor, like *resources.Resource) *resource {
+	for i := range had {
+		if r := had[i].to(like.Name); r != nil && r.version == like.Version {
 			return r
 		}
+	}
+	return nil
+}
+
+// A cursor is what is left of a list that is sorted by name, for who looks for one name
+// after the other in that order.
+type cursor []*resource
+
+// to returns the resource of that name, or nil.
+func (c *cursor) to(name string) *resource {
+	for len(*c) > 0 && (*c)[0].name < name {
+		*c = (*c)[1:]
+	}
+	if len(*c) > 0 && (*c)[0].name == name {
+		return (*c)[0]
 	}
 	return nil
 }

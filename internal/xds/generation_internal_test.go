@@ -212,3 +212,30 @@ func TestWhatIsRememberedOfAClientThatAnswersNothingIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestAResourceIsEncodedOnce looks for the same resources in the states of everybody
+// and of a group, before and after a change of each.
+func TestAResourceIsEncodedOnce(t *testing.T) {
+	var c core
+	publish := func(top, own map[string]string) (all, group *typeState) {
+		c.publish(map[string]*resources.Snapshot{everyone: clusters(t, top), "x": clusters(t, own)})
+		return c.of(everyone).generation.types[clusterIndex], c.of("x").generation.types[clusterIndex]
+	}
+	same := func(step string, one, other *typeState, names ...string) {
+		t.Helper()
+		for _, name := range names {
+			if r := one.get(name); r == nil || r != other.get(name) {
+				t.Errorf("%s: %s is encoded again", step, name)
+			}
+		}
+	}
+	all, group := publish(map[string]string{"b": "1s", "d": "1s", "f": "1s"}, map[string]string{"a": "1s", "b": "1s", "d": "1s", "e": "1s", "f": "1s"})
+	same("at first", all, group, "b", "d", "f")
+	next, nextGroup := publish(map[string]string{"b": "1s", "d": "2s", "f": "1s"}, map[string]string{"a": "2s", "b": "1s", "c": "1s", "d": "2s", "e": "1s", "f": "1s"})
+	same("after a change", next, nextGroup, "b", "d", "f")
+	same("of what is everybody's", all, next, "b", "f")
+	same("of what is the group's", group, nextGroup, "e")
+	if next.get("d").version == all.get("d").version || nextGroup.get("a").version == group.get("a").version {
+		t.Error("what changed is as before")
+	}
+}

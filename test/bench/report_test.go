@@ -40,6 +40,10 @@ A cold client is one that connects, is served all clusters for the first time, a
 	{"Restart", "A server that is killed, and its clients coming back", `The clients speak the delta variant, have everything, and connect all at once when the new process listens.
 They say what they have, and are served when the server has answered the last of their subscriptions.
 `},
+	{"Reload", "A file that changes", `Of a folder of 10,000 clusters in 100 files, one file is written anew, in which one cluster differs.
+That is read and published in the process itself; a start reads and publishes all of it.
+The bytes are those of the heap, for each of the clusters.
+`},
 	{"FleetMemory", "Memory of a connected client", `Heap and stacks in use after a collection, for each client that has all clusters.
 `},
 	{"Handshakes", "Handshakes", `Full mutual handshakes, on as many connections as keep the machine busy.

@@ -138,9 +138,9 @@ func owe[Req any](ctx context.Context, d *debtor, receive func() (Req, error), a
 }
 
 // among are the resources of these names, or all when there are none.
-func among(all []resources.Resource, names []string) []resources.Resource {
+func among(all []*resources.Resource, names []string) []*resources.Resource {
 	if len(names) == 0 {
 		return all
 	}
-	return slices.DeleteFunc(slices.Clone(all), func(r resources.Resource) bool { return !slices.Contains(names, r.Name) })
+	return slices.DeleteFunc(slices.Clone(all), func(r *resources.Resource) bool { return !slices.Contains(names, r.Name) })
 }

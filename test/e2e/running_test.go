@@ -107,7 +107,7 @@ func (r *running) compare(snapshot *resources.Snapshot) error {
 }
 
 // compareMessages finds what is missing, differs, or should not be there any more.
-func compareMessages(got map[string]proto.Message, want []resources.Resource) error {
+func compareMessages(got map[string]proto.Message, want []*resources.Resource) error {
 	names := make(map[string]bool)
 	for _, w := range want {
 		names[w.Name] = true
