@@ -48,7 +48,8 @@ The bytes are those of the heap, for each of the clusters.
 `},
 	{"Handshakes", "Handshakes", `Full mutual handshakes, on as many connections as keep the machine busy.
 `},
-	{"Door", "The door's own work", `A handshake with what limits and counts handshakes around it, and without.
+	{"Door", "The door's own work", `What limits and counts handshakes, by itself and as part of a handshake without it; and a handshake with it against one without.
+The second has in it what is hard to tell from noise: that the door's code and memory are no longer in the processor's caches when a handshake comes back to it.
 `},
 	{"Memory", "Memory of a connection", `Of a connection that says nothing, and of one with a stream and two clusters.
 `},
