@@ -100,11 +100,11 @@ func (c *conn) Read(b []byte) (int, error) {
 // readOn is Read once the handshake is over.
 func (c *conn) readOn(b []byte) (int, error) {
 	if !c.secured {
-		return c.Conn.Read(b) //nolint:wrapcheck // net.Conn's own
+		return c.Conn.Read(b)
 	}
 	n, err := c.Conn.Read(b[:c.records.limit(len(b))])
 	c.records.pass(b[:n])
-	return n, err //nolint:wrapcheck // net.Conn's own
+	return n, err
 }
 
 // How much a peer may send in its handshake, and until its ClientHello is whole.

@@ -94,7 +94,10 @@ func newReload(b testing.TB, groups int, changed string) reload {
 	running.Go(func() {
 		_ = folder.Run(ctx, func(s *resources.Snapshots) {
 			server.Publish(s)
-			published <- struct{}{}
+			select {
+			case published <- struct{}{}:
+			case <-ctx.Done(): // nobody waits any more
+			}
 		})
 	})
 	defer running.Wait()

@@ -62,7 +62,7 @@ func BenchmarkThroughput(b *testing.B) {
 	}
 }
 
-// secretNames are those of all secrets.
+// pushedNames are those of all that is pushed.
 func pushedNames() []string {
 	var names []string
 	for i := range pushedResources {
